@@ -20,6 +20,26 @@ export function formatTable(rows: readonly (readonly (string | number | null)[])
     .join("\n");
 }
 
+/** The width that text is wrapped to where no terminal says another. */
+const plainColumns = 100;
+
+/** Returns how many characters a line of the terminal has. */
+export function terminalColumns(): number {
+  return process.stdout.columns ?? plainColumns;
+}
+
+/** Wraps a text between words into indented lines of at most `columns` characters. */
+export function wrap(text: string, columns: number, indent = "    "): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === undefined) lines.push(indent + word);
+    else if (line.length + 1 + word.length <= columns) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(`${indent}  ${word}`);
+  }
+  return lines;
+}
+
 const rowsEveryMs = 2_000;
 
 /** Returns what reports on stderr how many rows of a source have been read, every two seconds. */

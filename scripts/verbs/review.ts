@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { ProblemError, type ReviewQuestion, type UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
+import { reviewLeaseMs } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
 import { numberOf } from "#core/input/columns.ts";
 import { clientFor } from "../local/context.ts";
@@ -83,7 +84,10 @@ async function answerEach(client: UpriverClient, model: string, options: Options
       `\n${describe(question, number ? [] : labels)}\n${toCorrect ? "Correcting your answer" : `${waiting} waiting`}`,
     );
     const key = await typed(`${what}, s to skip, f to flag, u to undo, q to stop: `);
-    if (key === "q") break;
+    if (key === "q") {
+      if (!toCorrect) await release(client, question, options);
+      break;
+    }
     if (key === "u" && !last) console.log("There is nothing to undo.");
     if (key === "u") {
       toCorrect = last;
@@ -113,6 +117,11 @@ async function answerEach(client: UpriverClient, model: string, options: Options
   }
   terminal.close();
   console.log(`\n${answered.size} answered. Next: npx upriver retrain ${model}`);
+}
+
+/** Gives a question back that was leased only to be shown. One that was exported for Label Studio stays with its export. */
+async function release(client: UpriverClient, { id, leaseUntil }: ReviewQuestion, options: Options): Promise<void> {
+  if (leaseUntil - Date.now() <= reviewLeaseMs) await client.skip(id, options).catch(() => {});
 }
 
 async function answerOldest(client: UpriverClient, model: string, options: Options): Promise<void> {

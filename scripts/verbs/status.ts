@@ -16,7 +16,7 @@ import { count, dollars, duration, escalationText, moment, nodeStateOf, percent,
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { describeTraining } from "../local/follow.ts";
-import { formatTable, printResult } from "../local/output.ts";
+import { formatTable, printResult, terminalColumns, wrap } from "../local/output.ts";
 import { numberParser } from "../local/usage.ts";
 
 const everyMs = 2_000;
@@ -134,23 +134,45 @@ function describeModel(
     ? `${watched}${describeUnlisted(ladder)}${describeGroup(ladder)}${describeSpending(ladder)}${describeCost(ladder)}\n${describeRungs(ladder)}\n`
     : watched;
   if (regions.length === 0) return `${head}\n  no region has received a question yet`;
-  const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
-    const { certificate, escalation, lastRun } = state;
-    const labels = samples.train + samples.validation + samples.calibration + archived;
-    return [
-      ...[region, own === null ? `${base}` : `${base}+${own}`, questions.total, questions.open, labels, breaker],
-      ...[
-        certificate && `${certificate.status}: ${certificate.reason}${expectedText(certificate)}`,
-        escalation && escalationText(escalation),
-        drift ? (drift.alarm ? "drift" : "none") : null,
-      ],
-      ...[lastRun?.status ?? null, lastRun?.reason ?? null],
-    ];
-  });
-  const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate"];
-  const more = ["escalation", "drift", "last run", "reason"];
-  const table = formatTable([[...columns, ...more], ...rows]);
-  return `${head}${describeSaved(sums, ladder)}\n${table}${describeNext(next, regions.length, sums)}`;
+  const columns = [
+    "region",
+    "head",
+    "kept",
+    "open",
+    "labels",
+    "circuit",
+    "certificate",
+    "escalation",
+    "drift",
+    "last run",
+  ];
+  const table = formatTable([columns, ...regions.map(regionRow)]).split("\n");
+  const [titles, ...rows] = table.map((row, i) => [
+    row,
+    ...(i === 0 ? [] : regionReasons(regions[i - 1] as RegionState)),
+  ]);
+  const lines = [...(titles ?? []), ...rows.flat()].join("\n");
+  return `${head}${describeSaved(sums, ladder)}\n${lines}${describeNext(next, regions.length, sums)}`;
+}
+
+function regionRow(state: RegionState): (string | number | null)[] {
+  const { region, base, head, questions, samples, archived, breaker, drift, certificate, escalation, lastRun } = state;
+  const labels = samples.train + samples.validation + samples.calibration + archived;
+  return [
+    ...[region, head === null ? `${base}` : `${base}+${head}`, questions.total, questions.open, labels, breaker],
+    ...[certificate?.status ?? null, escalation?.status ?? null, drift ? (drift.alarm ? "drift" : "none") : null],
+    lastRun?.status ?? null,
+  ];
+}
+
+/** Says why a region's certificate, escalation and last run are as they are, in lines that fit a terminal. */
+function regionReasons({ certificate, escalation, lastRun }: RegionState): string[] {
+  const reasons = [
+    certificate && `certificate: ${certificate.reason}${expectedText(certificate)}`,
+    escalation && `escalation: ${escalationText(escalation)}`,
+    lastRun?.reason && `last run: ${lastRun.reason}`,
+  ];
+  return reasons.flatMap((reason) => (reason ? wrap(reason, terminalColumns()) : []));
 }
 
 function expectedText({ status, expected }: NonNullable<RegionState["certificate"]>): string {

@@ -8,6 +8,7 @@ import type { Browser, Page } from "puppeteer-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#client/index.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { testModel, testNumber } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
@@ -276,19 +277,40 @@ describe.skipIf(isSkipped)(
       check();
     });
 
-    it.concurrent("promotes a version and rolls it back, each after a confirmation", async ({ expect }) => {
+    it.concurrent("compares a version before it is promoted, asks for the name of a worse one, and rolls it back", async ({
+      expect,
+    }) => {
       const { manifest, blobs } = await testModel({ model: "moved", version: 2, seed: 5, threshold: 0 });
-      await publishOn(ladder, { manifest, blobs }, null);
+      const { thin } = (manifest as ClassifyManifest).metrics;
+      const worse = { ...manifest, metrics: { thin: { ...thin, n: 1_000, accuracy: 0.3 }, full: null } };
+      await publishOn(ladder, { manifest: worse as ClassifyManifest, blobs }, null);
       const { page, check } = await open("models/moved");
       const stable = async () => (await ladder.client("ask").model("moved")).pointer.stable;
-      await press(page, "Promote");
-      await says(page, "Version 2 serves all callers.");
+      const isWhole = () =>
+        page.$eval("dialog[open]", (dialog) => {
+          const { left, right, top, bottom } = dialog.getBoundingClientRect();
+          const isCentred = Math.abs(left - (innerWidth - right)) < 20 && top > 0 && bottom < innerHeight;
+          return isCentred && dialog.scrollWidth <= dialog.clientWidth;
+        });
+      await page.waitForSelector("main table");
+      // Nothing to return to yet.
+      expect(await page.$('::-p-aria([name^="Roll back"][role="button"])')).toBeNull();
+      await press(page, "Canary");
+      await says(page, "judged on labelled questions");
+      expect(await isWhole()).toBe(true);
+      await page.keyboard.press("Escape");
+      await press(page, "Compare and promote");
+      await page.waitForSelector('dialog[open] [data-slice="all thin accuracy"] .bad');
+      expect(await isWhole()).toBe(true);
+      const button = await page.waitForSelector('dialog[open] button[type="submit"]:disabled');
+      await page.type("dialog[open] input", "2");
       expect(await stable()).toBe(1);
-      await page.click("dialog[open] button.primary");
+      await button?.click();
       await expect.poll(stable).toBe(2);
       await page.waitForFunction(() => !document.querySelector("dialog[open]"));
-      await press(page, "Roll back");
+      await press(page, "Roll back to 1");
       await page.waitForSelector("dialog[open]");
+      expect(await isWhole()).toBe(true);
       await page.click("dialog[open] button.danger");
       await expect.poll(stable).toBe(1);
       await says(page, "rolled back to version 1");

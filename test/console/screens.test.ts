@@ -52,7 +52,7 @@ beforeAll(async () => {
   await play(client, shown, rows, { ...times, onProgress: () => {}, learnsAbove: false });
   // Unusual questions that no rung accepts, for the review page.
   const { examples } = await client.model(storefront.name);
-  const strange = { ...(examples[1] as Record<string, unknown>), temperature: 47, rainMm: null };
+  const strange = { ...(examples[1] as Record<string, unknown>), temperature: 47, rainMm: 60 };
   const asked = Array.from({ length: 12 }, (_, hour) => ({ ...strange, hour, minutesOnPage: hour * 3 }));
   await client.askMany(storefront.name, asked as Parameters<UpriverClient["askMany"]>[1]);
   browser = await openBrowser();

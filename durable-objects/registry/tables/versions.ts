@@ -1,4 +1,4 @@
-import type { Manifest } from "#core/contract/index.ts";
+import type { ClassifyManifest, Manifest, Metrics } from "#core/contract/index.ts";
 import { json, number, table, text } from "../../table.ts";
 import type { RegisteredVersion, RegistryRefusal } from "../api.ts";
 
@@ -37,7 +37,7 @@ export class Versions {
   add(manifest: Manifest, sha256: string): boolean {
     const { version, createdAt } = manifest;
     const [network, metrics] =
-      manifest.task !== "tensor" ? [manifest.thin.backbone, manifest.metrics] : [manifest.network, null];
+      manifest.task !== "tensor" ? [manifest.thin.backbone, briefMetrics(manifest.metrics)] : [manifest.network, null];
     const row = { version, sha256, state: "published", backbone: network.sha256, createdAt, metrics } as const;
     return versions.insert(this.sql, row, "ignore");
   }
@@ -66,4 +66,10 @@ export class Versions {
 
 function registered({ version, state, createdAt, metrics }: RegisteredVersion): RegisteredVersion {
   return { version, state, createdAt, metrics };
+}
+
+// Lists of versions would be long with the confusions of all of them.
+function briefMetrics({ thin, full }: ClassifyManifest["metrics"]): ClassifyManifest["metrics"] {
+  const brief = ({ confusion: _, ...metrics }: Metrics): Metrics => metrics;
+  return { thin: brief(thin), full: full && brief(full) };
 }

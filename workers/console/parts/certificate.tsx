@@ -14,7 +14,8 @@ export function CertificateBadge({ certificate }: Pick<RegionState, "certificate
     case "pending":
       return (
         <Badge kind="warn">
-          pending: {labelsNeeded === null ? "error above target" : `${count(labelsNeeded)} more labels`}
+          pending:{" "}
+          {labelsNeeded === null ? "error above target" : `${count(labelsNeeded)} more labels of accepted questions`}
         </Badge>
       );
   }

@@ -197,6 +197,10 @@ const anchorSchema = z.strictObject({ blob: blobRefSchema, rows: z.int().positiv
 /** Sums of the thin network's embeddings over its training rows: the prior of regional analytic heads. */
 const priorSchema = z.strictObject({ blob: blobRefSchema }).nullable();
 
+/** How often questions of a label got a prediction: both as indices of the manifest's labels, then how many. Zeros are left out. */
+const confusionSchema = z.array(z.tuple([z.int(), z.int(), z.int().positive()]));
+export type Confusion = z.infer<typeof confusionSchema>;
+
 /** The result of an evaluation. `coverage`: target error → the share of questions that can be accepted at it. */
 export const metricsSchema = z
   .strictObject({
@@ -206,6 +210,8 @@ export const metricsSchema = z
     /** The share of right answers; of numbers, the share within the tolerance. */
     accuracy: z.number(),
     coverage: z.record(z.string(), z.number()),
+    /** Of a classifier; absent in numbers, in lists of versions, and where an earlier release evaluated. */
+    confusion: confusionSchema.optional(),
     /** Absent in classifiers. */
     number: numberMetricsSchema.optional(),
   })

@@ -11,6 +11,8 @@ export const modelSummarySchema = z
     model: modelNameSchema,
     stable: z.int().nullable(),
     canary: modelPointerSchema.shape.canary,
+    /** The version that a rollback returns to; null where there is none. Absent of an earlier release. */
+    previous: z.int().nullable().optional(),
     /** The revision of the pointer: it grows with each change of what serves. Absent of an earlier release. */
     revision: z.int().optional(),
     versions: z.array(z.int()),

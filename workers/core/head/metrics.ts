@@ -1,4 +1,4 @@
-import type { Metrics } from "../contract/index.ts";
+import type { Confusion, Metrics } from "../contract/index.ts";
 import { argMax } from "./head.ts";
 import { type Label, labelShares, meanUnder } from "./label.ts";
 
@@ -112,6 +112,18 @@ export function confusionOf(predicted: readonly number[], labels: readonly numbe
     row[column] = (row[column] as number) + 1;
   }
   return counts;
+}
+
+/** Counts predictions like `confusionOf`, as true label, predicted label and count, without zeros. */
+export function sparseConfusionOf(predicted: readonly number[], labels: readonly number[]): Confusion {
+  const counts = new Map<string, [number, number, number]>();
+  for (const [i, label] of labels.entries()) {
+    const pair = predicted[i] as number;
+    const known = counts.get(`${label} ${pair}`);
+    if (known) known[2]++;
+    else counts.set(`${label} ${pair}`, [label, pair, 1]);
+  }
+  return [...counts.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
 }
 
 /** Computes the mean over the labels that occur of the share of their questions that are predicted right; null for no question. */

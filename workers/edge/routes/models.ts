@@ -24,8 +24,8 @@ async function listModels(call: Call): Promise<Response> {
     mine.map(async (model) => {
       // A node below waits for the newest pointer, which KV gets later.
       const { versions, pointer } = await registryObject(call.env, model).list();
-      const { stable, canary, revision } = pointer ?? (await modelPointer(call, model));
-      return { model, stable, canary, revision, versions: versions.map(({ version }) => version) };
+      const { stable, canary, previous, revision } = pointer ?? (await modelPointer(call, model));
+      return { model, stable, canary, previous, revision, versions: versions.map(({ version }) => version) };
     }),
   );
   const headers = { etag: `"${await sha256Hex(JSON.stringify(models))}"`, "cache-control": "private, no-cache" };

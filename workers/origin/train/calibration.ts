@@ -1,7 +1,8 @@
 import type { GroupedAnswer } from "#core/confidence/rule.ts";
 import type { Metrics, Reading } from "#core/contract/index.ts";
-import { softmax } from "#core/head/head.ts";
+import { argMax, softmax } from "#core/head/head.ts";
 import type { Label } from "#core/head/label.ts";
+import { sparseConfusionOf } from "#core/head/metrics.ts";
 import { fitTemperature } from "#core/head/temperature.ts";
 import { fitReach, fitWithin } from "#core/regress/fit-reading.ts";
 import { taskOf } from "#core/task/index.ts";
@@ -60,7 +61,10 @@ interface Judged {
 export function evaluated(recipe: Recipe, reading: Reading | undefined, judged: Judged, latest: Judged): Metrics {
   const task = taskOf(recipe);
   const metrics = task.evaluate(judged.scores, judged.labels, reading);
-  if (!metrics.number) return metrics;
+  if (!metrics.number) {
+    const confusion = sparseConfusionOf(judged.scores.map(argMax), judged.labels as number[]);
+    return { ...metrics, confusion };
+  }
   const onLatest = latest.scores.length > 0 ? task.evaluate(latest.scores, latest.labels, reading).number : undefined;
   return { ...metrics, number: { ...metrics.number, interval: onLatest?.interval ?? null } };
 }

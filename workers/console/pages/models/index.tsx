@@ -36,7 +36,7 @@ interface Props {
 
 function Model({ session, summary, onMove }: Props) {
   const { client } = session;
-  const { model, canary } = summary;
+  const { model, canary, previous = null } = summary;
   const versions = usePolled(`versions ${model}`, () => client.versions(model), everyMs);
   const watch = usePolled(`canary ${model}`, () => client.canary(model), everyMs);
   const regions = usePolled(
@@ -58,17 +58,18 @@ function Model({ session, summary, onMove }: Props) {
       {(canary || watch.value) && <CanaryNotice summary={summary} watch={watch.value} />}
       <div class="head">
         <h2>Versions</h2>
-        <Confirm
-          disabled={!canary && (versions.value?.versions.length ?? 0) < 2}
-          label={canary ? "End the canary" : "Roll back"}
-          kind="danger"
-          what={
-            canary
-              ? `Version ${canary.version} no longer serves anyone; version ${summary.stable} serves all callers.`
-              : "The previous stable version serves all callers again, with the heads it had."
-          }
-          onConfirm={back}
-        />
+        {(canary || previous != null) && (
+          <Confirm
+            label={canary ? "End the canary" : `Roll back to ${previous}`}
+            kind="danger"
+            what={
+              canary
+                ? `Version ${canary.version} no longer serves anyone; version ${summary.stable} serves all callers.`
+                : `Version ${previous} serves all callers again, with the heads it had.`
+            }
+            onConfirm={back}
+          />
+        )}
       </div>
       <Loaded of={versions}>
         {(list) => (

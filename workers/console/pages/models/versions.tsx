@@ -4,6 +4,7 @@ import { Badge } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import type { Session } from "#console/session.ts";
 import { count, four, moment, percent } from "#core/format.ts";
+import { Promote } from "./promote.tsx";
 
 interface Props {
   session: Session;
@@ -29,9 +30,8 @@ const columns = columnsOf(
 /** The versions of a model: metrics, callers and actions. */
 export function VersionTable({ session, summary, list, regionsOn, onMove }: Props) {
   const { model, stable, canary } = summary;
-  const roll = (version: number, isCanary: boolean) => async () => {
-    const target = isCanary ? { version, share: canaryShare, watch: true } : { version };
-    await session.client.rollout(model, target);
+  const canaryTo = (version: number) => async () => {
+    await session.client.rollout(model, { version, share: canaryShare, watch: true });
     onMove();
   };
   return (
@@ -69,22 +69,15 @@ export function VersionTable({ session, summary, list, regionsOn, onMove }: Prop
                 {running > 0 && `; ${count(running)} regions`}
               </td>
               <td class="actions">
+                {version !== stable && version !== canary?.version && stable !== null && (
+                  <Confirm
+                    label="Canary"
+                    what={`Version ${version} serves ${percent(canaryShare)} of callers. It is promoted or rolled back automatically, judged on labelled questions that both versions answer.`}
+                    onConfirm={canaryTo(version)}
+                  />
+                )}
                 {version !== stable && (
-                  <>
-                    {version !== canary?.version && stable !== null && (
-                      <Confirm
-                        label="Canary"
-                        what={`Version ${version} serves ${percent(canaryShare)} of callers. It is promoted or rolled back automatically, judged on labelled questions that both versions answer.`}
-                        onConfirm={roll(version, true)}
-                      />
-                    )}
-                    <Confirm
-                      label="Promote"
-                      kind="primary"
-                      what={`Version ${version} serves all callers. Regions that are still preparing a head for it switch when it is ready.`}
-                      onConfirm={roll(version, false)}
-                    />
-                  </>
+                  <Promote session={session} model={model} stable={stable} version={version} onMove={onMove} />
                 )}
               </td>
             </tr>

@@ -10,21 +10,26 @@ interface Props {
   isSmall?: boolean;
 }
 
-/** Charts the regional and the global head on held-out questions, by retrain. */
+/** Charts the regional and the global head on held-out questions, by retrain, with a mark where a head was promoted. */
 export function HeadComparisonChart({ title, runs, of = "accuracy", isSmall = false }: Props) {
   const judged = runs
     .toReversed()
-    .flatMap(({ at, report }) => (report?.comparison ? [{ at, ...report.comparison }] : []));
+    .flatMap(({ at, status, report }) => (report?.comparison ? [{ at, status, ...report.comparison }] : []));
   return (
     <Chart
       title={title}
       isSmall={isSmall}
       format={of === "accuracy" ? percent : four}
       steps={judged.map(({ at }) => day(at))}
+      stepsAre="retrains"
+      empty="No retrain has compared heads yet."
       lines={[
         { name: "regional", kind: "own", values: judged.map(({ regional }) => regional[of]) },
-        { name: "global", kind: "global", values: judged.map(({ global }) => global[of]) },
+        { name: "global", kind: "global", isDashed: true, values: judged.map(({ global }) => global[of]) },
       ]}
+      marks={judged.flatMap(({ at, status }, step) =>
+        status === "promoted" ? [{ step, title: `A new head was promoted on ${day(at)}` }] : [],
+      )}
     />
   );
 }

@@ -113,7 +113,7 @@ function QueueEmpty({ waiting }: { waiting: number }) {
       <p>
         {waiting === 0
           ? "Questions that no rung accepts appear here."
-          : "A question appears here when its reviewer skips it or leaves it for five minutes."}{" "}
+          : "A question appears here when its reviewer skips it or its lease ends: after five minutes on this page and in the CLI, after a day in an export for Label Studio."}{" "}
         This page checks every few seconds.
       </p>
     </Empty>

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import type { RegionRun } from "#client/index.ts";
+import { compareVersions, worstOf } from "#console/pages/models/compare.ts";
+import { foldRuns } from "#console/pages/regions/fold-runs.ts";
+import { ticksOf } from "#console/parts/ticks.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { wrap } from "#scripts/local/output.ts";
+import { testModel } from "../helpers/model.ts";
+
+function run(own: Partial<RegionRun>): RegionRun {
+  const times = { at: 0, startedAt: 0, finishedAt: 1 };
+  return {
+    id: String(Math.random()),
+    region: "north",
+    base: 1,
+    status: "refused",
+    reason: null,
+    report: null,
+    ...times,
+    ...own,
+  };
+}
+
+describe("axes", () => {
+  it.for([
+    [0, 0.934, 4, [0, 0.25, 0.5, 0.75, 1]],
+    [0.702, 0.702, 2, [0.5, 1]],
+    [0, 0, 4, [0, 0.25]],
+    [3, 1_204, 4, [0, 500, 1_000, 1_500]],
+  ] as const)("have round ticks from %d to %d", ([low, high, count, ticks]) => {
+    expect(ticksOf(low, high, count)).toEqual(ticks);
+  });
+});
+
+describe("retrains of a region", () => {
+  it("are folded where they ended equally in a row, whatever the figures in the reason", () => {
+    const refused = (at: number, delta: string) => run({ at, reason: `not better: Δ log-loss ${delta}` });
+    const promoted = run({ at: 5, status: "promoted" });
+    const folded = foldRuns([
+      refused(9, "+0.2"),
+      refused(8, "−1.03"),
+      promoted,
+      run({ at: 4, status: "promoted" }),
+      refused(1, "0"),
+    ]);
+    expect(folded.map(({ run: { at }, times, firstAt }) => [at, times, firstAt])).toEqual([
+      [9, 2, 8],
+      [5, 1, 5],
+      [4, 1, 4],
+      [1, 1, 1],
+    ]);
+  });
+});
+
+describe("a comparison of versions", () => {
+  it("finds the slices that lose, marks regressions beyond chance, and says whether the version is worse", async () => {
+    const versionOf = async (version: number, accuracy: number, confusion: [number, number, number][]) => {
+      const { manifest } = await testModel({ model: "compared", version });
+      const metrics = {
+        n: 1_000,
+        logLoss: 1 - accuracy,
+        auc: null,
+        accuracy,
+        coverage: { "0.05": accuracy },
+        confusion,
+      };
+      return { ...(manifest as ClassifyManifest), metrics: { thin: metrics, full: null } };
+    };
+    const before = await versionOf(1, 0.8, [
+      [0, 0, 90],
+      [0, 1, 10],
+      [1, 1, 50],
+      [2, 2, 7],
+      [2, 0, 3],
+    ]);
+    const after = await versionOf(2, 0.79, [
+      [0, 0, 60],
+      [0, 1, 40],
+      [1, 1, 50],
+      [2, 2, 6],
+      [2, 0, 4],
+    ]);
+    const comparisonOf = (regional: number, global: number) => ({
+      comparison: {
+        questions: 100,
+        regional: { accuracy: regional, logLoss: 1 },
+        global: { accuracy: global, logLoss: 1 },
+      },
+    });
+    const runs = [
+      run({ base: 2, status: "refused", report: comparisonOf(0.9, 0.6) }),
+      run({ base: 1, status: "promoted", report: comparisonOf(0.85, 0.7) }),
+      run({ base: 2, region: "south", report: comparisonOf(0.9, 0.9) }),
+    ];
+    const comparison = compareVersions(before, after, runs);
+    expect(comparison.isWorse).toBe(true);
+    expect(worstOf(comparison).map(({ kind, name, isRegression }) => [kind, name, isRegression])).toEqual([
+      ["class", "a", true],
+      ["region", "north", true],
+      ["class", "c", false],
+    ]);
+    expect(compareVersions(after, before, []).isWorse).toBe(false);
+    expect(worstOf(compareVersions(after, before, []))).toEqual([]);
+  });
+});
+
+describe("text for a terminal", () => {
+  it("is wrapped between words", () => {
+    const lines = wrap("certificate: error 0.045, at most 0.096; the target is 0.07", 30);
+    expect(lines).toEqual(["    certificate: error 0.045,", "      at most 0.096; the", "      target is 0.07"]);
+  });
+});
