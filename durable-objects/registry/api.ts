@@ -4,6 +4,7 @@ import type {
   CanaryPlan,
   CanaryState,
   CertificateState,
+  Counts,
   HeadManifest,
   HeadPointer,
   HistoryEvent,
@@ -14,6 +15,7 @@ import type {
   RegionCounts,
   RegionHead,
   Rule,
+  SeriesRange,
   VersionCounts,
   VersionList,
 } from "#core/contract/index.ts";
@@ -55,8 +57,8 @@ export interface ReportReceipt {
 export interface LookRequest {
   /** The regions that the token may use; null for all. */
   only: string[] | null;
-  /** Regions to list one by one: by name, after one, or those that registered first. None by default. */
-  list?: { by: "name"; after: string; limit: number } | { by: "age"; limit: number };
+  /** Regions to list one by one: by name, after one; those that registered first; or those that need most. None by default. */
+  list?: { by: "name"; after: string; limit: number } | { by: "age"; limit: number } | { by: "need"; limit: number };
   /** The group of all regions, where they are one: the version that it is about, and its plan. */
   group?: { base: number } & Pick<GroupPlan, "targetRisk" | "delta">;
   /** The month's budget in US dollars, null for none, where rungs with a price are counted. */
@@ -91,6 +93,13 @@ export interface RegistryLook {
   /** Regions that have not reported, and those that stopped asking the rung above: some of them by name. */
   unanswered: string[];
   breakersOpen: string[];
+}
+
+/** What was counted in a step of time, over all regions and versions. */
+export interface CountedStep {
+  /** When it begins, ms since 1970. */
+  at: number;
+  counts: Counts;
 }
 
 /** A canary that is watched, with sums over the regions. */
@@ -189,6 +198,8 @@ export interface RegistryApi {
    * may come twice.
    */
   report(region: string, report: RegionReport): ReportReceipt | null;
+  /** Returns what was counted over time, from the oldest step that is known. */
+  series(range: SeriesRange): CountedStep[];
   /** Returns what is known of all regions together, and of some of them, without asking any. */
   look(request: LookRequest): RegistryLook;
 

@@ -14,6 +14,7 @@ import {
   type RegionCounts,
   type RegionHead,
   type Rule,
+  type SeriesRange,
   type VersionList,
 } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
@@ -25,6 +26,7 @@ import type { RegionReport } from "../region/api.ts";
 import { regionObject } from "../stubs.ts";
 import type {
   CountBatch,
+  CountedStep,
   LookRequest,
   RegisteredVersion,
   RegistryApi,
@@ -57,6 +59,7 @@ import { OpenedRegions } from "./tables/opened-regions.ts";
 import { Pointers } from "./tables/pointers.ts";
 import { KnownRegions } from "./tables/regions.ts";
 import { Reports } from "./tables/reports.ts";
+import { SeriesTable } from "./tables/series.ts";
 import { TrainingSchedule } from "./tables/training-schedule.ts";
 import { TurnBuckets } from "./tables/turns.ts";
 import { Versions } from "./tables/versions.ts";
@@ -162,7 +165,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     });
     this.looks = new Looks({
       ...{ reports: new Reports(sql), edgeCounts: this.edgeCounts, rollout, jobs, canary: () => this.watch.state() },
-      ...{ groups: this.groups, spendings: this.spendings },
+      ...{ groups: this.groups, spendings: this.spendings, series: new SeriesTable(sql) },
       readRegion: async (region, base) => {
         const object = regionObject(env, model, region);
         const [activity, state] = await Promise.all([object.counts(), object.state(base)]);
@@ -311,7 +314,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   addCounts(batch: CountBatch): void {
     // Copied with the next change: counts come every two seconds.
-    this.ctx.storage.transactionSync(() => this.edgeCounts.add(batch));
+    this.ctx.storage.transactionSync(() => {
+      this.looks.noteSeries();
+      this.edgeCounts.add(batch);
+    });
   }
 
   counts(): RegionCounts[] {
@@ -320,6 +326,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   report(region: string, report: RegionReport): ReportReceipt | null {
     return this.looks.take(region, report);
+  }
+
+  series(range: SeriesRange): CountedStep[] {
+    return this.looks.series(range);
   }
 
   look(request: LookRequest): RegistryLook {
@@ -371,13 +381,13 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   forgetRegion(region: string): void {
     this.transaction(() => {
+      this.looks.forgetRegion(region);
       this.headPointers.forget(region);
       this.watch.forgetRegion(region);
       this.edgeCounts.forgetRegion(region);
       this.groups.forgetRegion(region);
       this.known.forget(region);
       this.spendings.forgetRegion(region);
-      this.looks.forgetRegion(region);
     });
   }
 

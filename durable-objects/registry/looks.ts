@@ -1,16 +1,19 @@
 import { leftMs } from "#core/clock.ts";
-import { type CanaryState, pairObstacles } from "#core/contract/index.ts";
+import { type CanaryState, type Counts, pairObstacles, type SeriesRange } from "#core/contract/index.ts";
+import { sumCounts } from "#core/counts.ts";
 import { own } from "#core/own.ts";
+import { needOf } from "#core/region-need.ts";
 import { addTotals, countsByBase, noTotals, type RegionTotals, totalsOf } from "#core/region-totals.ts";
 import { within } from "#core/within.ts";
 import type { Jobs } from "../jobs.ts";
 import type { RegionReport } from "../region/api.ts";
-import type { LookRequest, RegistryLook, ReportReceipt, WatchedCanary } from "./api.ts";
+import type { CountedStep, LookRequest, RegistryLook, ReportReceipt, WatchedCanary } from "./api.ts";
 import type { GroupCertificates } from "./group-certificates.ts";
 import type { Rollout } from "./rollout.ts";
 import type { Spendings } from "./spendings.ts";
 import type { EdgeCounts } from "./tables/edge-counts.ts";
 import type { Reports } from "./tables/reports.ts";
+import type { SeriesTable } from "./tables/series.ts";
 
 /** A region reports this often while something changes there; with many regions less often, so that all send 4 a second. */
 const reportEveryMs = 10_000;
@@ -30,6 +33,7 @@ const askAgainMs = 60_000;
 interface Needs {
   reports: Reports;
   edgeCounts: EdgeCounts;
+  series: SeriesTable;
   rollout: Pick<Rollout, "pointer">;
   canary: () => CanaryState | null;
   groups: Pick<GroupCertificates, "state">;
@@ -45,6 +49,8 @@ interface Sums {
   totals: RegionTotals;
   missing: Set<string>;
   breakersOpen: Set<string>;
+  /** How much each region needs somebody's attention; those that need none are left out. */
+  needs: Map<string, number>;
   asOf: number | null;
 }
 
@@ -63,14 +69,17 @@ export class Looks {
 
   /** Takes a region's report in place of the one before; null for an unknown region. */
   take(region: string, report: RegionReport): ReportReceipt | null {
-    const { reports, transaction } = this.needs;
+    const { reports, series, transaction } = this.needs;
     const [known] = reports.of([region]);
     if (!known) return null;
     const sums = this.all();
     // Summed again where this is undone.
     this.sums = null;
     const now = Date.now();
-    transaction(() => reports.set(region, report, now));
+    transaction(() => {
+      series.note(now, () => this.countsOf(sums));
+      reports.set(region, report, now);
+    });
     if (known.report) addTotals(sums.totals, totalsOf(known.report), -1);
     this.sums = sums;
     addReport(sums, region, report, now);
@@ -78,6 +87,16 @@ export class Looks {
     const everyMs = Math.max(reportEveryMs, regions * reportEveryMsPerRegion);
     const trailingMs = Math.max(everyMs, Math.min(trailingMaxMs, regions * trailingMsPerRegion));
     return { base: this.baseOf(region), everyMs, trailingMs };
+  }
+
+  /** Notes that the edge is about to count what it answered by itself. */
+  noteSeries(): void {
+    this.needs.series.note(Date.now(), () => this.countsOf(this.all()));
+  }
+
+  /** Returns what was counted over time. */
+  series(range: SeriesRange): CountedStep[] {
+    return this.needs.series.read(range, Date.now(), this.countsOf(this.all()));
   }
 
   look({ only, list, group, budget }: LookRequest): RegistryLook {
@@ -89,7 +108,7 @@ export class Looks {
     const totals = structuredClone(sums.totals);
     const edge = only === null ? [edgeCounts.totals()] : ["", ...only].map((name) => countsByBase(edgeCounts.of(name)));
     for (const counts of edge) addTotals(totals, { counts });
-    const { found, next } = list ? this.list(only, list) : { found: [], next: null };
+    const { found, next } = list ? this.list(only, list, sums) : { found: [], next: null };
     return {
       ...{ pointer, canary: this.watched(), totals, asOf: sums.asOf, next },
       group: group ? groups.state(group.base, group) : null,
@@ -129,8 +148,12 @@ export class Looks {
     this.sums?.missing.add(region);
   }
 
+  /** Forgets a region, before what the edge counted of it is forgotten. */
   forgetRegion(region: string): void {
-    this.needs.reports.delete(region);
+    const { reports, edgeCounts, series } = this.needs;
+    const gone = reports.of([region]).flatMap(({ report }) => report?.activity.versions ?? []);
+    series.keepGone(sumCounts([...gone, ...edgeCounts.of(region)].map(({ counts }) => counts)));
+    reports.delete(region);
     this.reset();
   }
 
@@ -153,8 +176,17 @@ export class Looks {
     return sums;
   }
 
-  private list(only: readonly string[] | null, list: NonNullable<LookRequest["list"]>) {
+  private countsOf({ totals }: Sums): Counts {
+    return sumCounts([...Object.values(totals.counts), ...Object.values(this.needs.edgeCounts.totals())]);
+  }
+
+  private list(only: readonly string[] | null, list: NonNullable<LookRequest["list"]>, sums: Sums) {
     const { reports } = this.needs;
+    if (list.by === "need") {
+      const neediest = [...sums.needs].sort(([a, x], [b, y]) => y - x || a.localeCompare(b)).slice(0, list.limit);
+      const found = new Map(reports.of(neediest.map(([name]) => name)).map((seen) => [seen.region, seen]));
+      return { found: neediest.flatMap(([name]) => found.get(name) ?? []), next: null };
+    }
     if (list.by === "age") {
       const found = only === null ? reports.byAge(list.limit) : reports.of(only).slice(0, list.limit);
       return { found, next: null };
@@ -196,17 +228,20 @@ export class Looks {
 }
 
 function noSums(): Sums {
-  return { totals: noTotals(), missing: new Set(), breakersOpen: new Set(), asOf: null };
+  return { totals: noTotals(), missing: new Set(), breakersOpen: new Set(), needs: new Map(), asOf: null };
 }
 
 function addReport(sums: Sums, region: string, report: RegionReport | null, at: number | null): void {
   sums.missing.delete(region);
   sums.breakersOpen.delete(region);
+  sums.needs.delete(region);
   if (!report) {
     sums.missing.add(region);
     return;
   }
   addTotals(sums.totals, totalsOf(report));
   if (report.activity.breaker === "open") sums.breakersOpen.add(region);
+  const need = needOf({ breaker: report.activity.breaker, ...report.state });
+  if (need > 0) sums.needs.set(region, need);
   sums.asOf = Math.max(sums.asOf ?? 0, at ?? 0);
 }

@@ -78,6 +78,12 @@ const m008Reports: Migration = (sql) => {
     region TEXT PRIMARY KEY, at INTEGER NOT NULL, base INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID`);
 };
 
+const m009Series: Migration = (sql) => {
+  sql.exec(`CREATE TABLE series (
+    range TEXT NOT NULL, place INTEGER NOT NULL, slot INTEGER NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (range, place)) WITHOUT ROWID`);
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002OpenedRegions,
@@ -87,4 +93,5 @@ export const migrations: readonly Migration[] = [
   m006Ledger,
   m007Storage,
   m008Reports,
+  m009Series,
 ];

@@ -19,7 +19,8 @@ import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
 const isSkipped = (await chromiumHere()) === undefined;
 /** The pages that are checked for accessibility, with their headings. */
 const pages = {
-  ladder: "Ladder",
+  overview: "Overview",
+  "overview?range=live": "Overview",
   "regions/queue": "Regions of queue",
   "regions/queue/north": "north",
   "models/moved": "moved",
@@ -99,7 +100,7 @@ describe.skipIf(isSkipped)(
       await page.$eval("input", (input) => (input.value = ""));
       await page.type("input", tokens.admin);
       await press(page, "Sign in");
-      await says(page, "Ladder");
+      await says(page, "Overview");
       expect(page.url()).not.toContain(tokens.admin);
       await press(page, "Sign out");
       await says(page, "API token of this deployment");
@@ -120,7 +121,7 @@ describe.skipIf(isSkipped)(
     });
 
     it.concurrent("counts questions while they are asked", async ({ expect }) => {
-      const { page, check } = await open("ladder");
+      const { page, check } = await open("overview");
       await page.waitForSelector('[data-count="easy-questions"]');
       const before = await number(page, "easy-questions");
       const client = ladder.client("ask");
@@ -413,7 +414,7 @@ describe.skipIf(isSkipped)(
     });
 
     it("shows within 5 s that the origin is down and that it is up again", async () => {
-      const { page, check } = await open("ladder");
+      const { page, check } = await open("overview");
       await says(page, "Origin is up");
       await ladder.stopOrigin();
       await says(page, "Origin is down", 5_000);

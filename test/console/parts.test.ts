@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { RegionRun } from "#client/index.ts";
+import type { Ladder, ModelLadder, RegionRun, RegionState, Training } from "#client/index.ts";
 import { compareVersions, worstOf } from "#console/pages/models/compare.ts";
+import { attentionOf } from "#console/pages/overview/attention.ts";
 import { foldRuns } from "#console/pages/regions/fold-runs.ts";
 import { ticksOf } from "#console/parts/ticks.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
@@ -101,6 +102,31 @@ describe("a comparison of versions", () => {
     ]);
     expect(compareVersions(after, before, []).isWorse).toBe(false);
     expect(worstOf(compareVersions(after, before, []))).toEqual([]);
+  });
+});
+
+describe("what needs attention", () => {
+  it("is listed with what to do, the worst first, and equal needs of regions together", () => {
+    const stateOf = (region: string, own: object) => ({ region, breaker: "closed", ...own }) as RegionState;
+    const drift = { drift: { at: 0, alarm: true, against: "…" } };
+    const regions = [
+      stateOf("north", { certificate: { status: "void" }, ...drift }),
+      ...["a", "b", "c", "d"].map((name) => stateOf(name, drift)),
+    ];
+    const model = { model: "shop", waiting: 3, group: null, unanswered: [] as string[] };
+    const nextRung = { up: false, ms: 1, reason: "…" };
+    const ladder = { node: "edge", at: 0, nextRung, models: [model] } as unknown as Ladder;
+    const trainings = [{ state: "failed", reason: "no disk" }] as Training[];
+    const items = attentionOf(ladder, [{ model: "shop", regions, trainings }]);
+    expect(items.map(({ kind, title }) => `${kind} ${title}`)).toEqual([
+      ...["bad Origin down", "bad Certificate void", "bad Training failed"],
+      ...["warn Input drift", "warn Review queue"],
+    ]);
+    expect(items.every(({ links, command }) => links.length > 0 || command)).toBe(true);
+    expect(items[3]?.links.map(({ text }) => text)).toEqual(["north", "a", "b", "c", "all 5"]);
+    expect(attentionOf({ ...ladder, nextRung: null, models: [{ ...model, waiting: 0 } as ModelLadder] }, [])).toEqual(
+      [],
+    );
   });
 });
 

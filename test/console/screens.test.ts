@@ -66,7 +66,7 @@ describe.skipIf(isSkipped)(
   `screenshots of every page, from a ladder that replayed ${shown.name} (skipped where there is no Chromium)`,
   () => {
     const pages = {
-      ladder: "ladder",
+      overview: "overview",
       regions: `regions/${shown.name}`,
       region: `regions/${shown.name}/${region}`,
       models: `models/${shown.name}`,
@@ -86,7 +86,7 @@ describe.skipIf(isSkipped)(
             await page.waitForSelector(".result");
           }
           // Rates need two polls.
-          if (name === "ladder") await new Promise((resolve) => setTimeout(resolve, 4_500));
+          if (name === "overview") await new Promise((resolve) => setTimeout(resolve, 4_500));
           await page.screenshot({ path: join(folder, `${name}-${sight.name}.png`), fullPage: true });
           expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
           check();
@@ -105,14 +105,14 @@ describe.skipIf(isSkipped)(
       check();
     });
 
-    it("ladder while the edge does not answer, with the last figures", async () => {
+    it("overview while the edge does not answer, with the last figures", async () => {
       const { edge, tokens } = ladder.credentials;
-      const { page } = await openConsole(browser, { edge, token: tokens.admin, path: "ladder" });
+      const { page } = await openConsole(browser, { edge, token: tokens.admin, path: "overview" });
       await page.waitForSelector("[data-rung]");
       await page.setOfflineMode(true);
       await page.waitForSelector('[role="alert"]', { timeout: 30_000 });
       expect(await page.$("[data-rung]")).not.toBeNull();
-      await page.screenshot({ path: join(folder, "ladder-unreachable.png"), fullPage: true });
+      await page.screenshot({ path: join(folder, "overview-unreachable.png"), fullPage: true });
       await page.setOfflineMode(false);
       await page.waitForFunction(() => document.querySelector('[role="alert"]') === null, { timeout: 30_000 });
     });

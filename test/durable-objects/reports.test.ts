@@ -117,6 +117,24 @@ describe("a look at many regions", () => {
     expect((await page("reported-many", "?limit=3")).regions).toHaveLength(3);
   });
 
+  it("lists those first that need attention most", async () => {
+    const report = await reportOf("reported-many");
+    const certificate = { ...report.state?.certificate, status: "void" };
+    const needy: [string, object][] = [
+      ["r-007", { drift: { at: 0, alarm: true, against: "…" } }],
+      ["r-120", { certificate }],
+      ["r-200", { certificate, drift: { at: 0, alarm: true, against: "…" } }],
+    ];
+    await runInDurableObject(registryOf("reported-many"), (object) => {
+      for (const [region, own] of needy) {
+        const state = { ...report.state, region, ...own } as RegionReport["state"];
+        object.report(region, { ...report, activity: { ...report.activity, region }, state });
+      }
+    });
+    const { regions, next } = await page("reported-many", "?by=need&limit=5");
+    expect([regions.map(({ region }) => region), next]).toEqual([["r-200", "r-120", "r-007"], null]);
+  });
+
   it("is one call of the registry, and of no region", async () => {
     const calls: string[] = [];
     const counted = (object: "REGION" | "REGISTRY" | "REVIEW") => {
@@ -161,6 +179,7 @@ describe("reports that the registry lacks", () => {
     const stub = registryOf("reported-older");
     await runInDurableObject(stub, (_, { storage }) => {
       storage.sql.exec("DROP TABLE reports");
+      storage.sql.exec("DROP TABLE series");
       storage.sql.exec("UPDATE schema SET migrations = 7");
     });
     await evictDurableObject(stub);

@@ -36,6 +36,8 @@ import type {
   RolloutTarget,
   SampleLine,
   Serving,
+  Series,
+  SeriesRange,
   TensorAnswer,
   TokenChange,
   TokenOrder,
@@ -450,13 +452,14 @@ export class UpriverClient {
 
   /**
    * Fetches a page of the regions of a model, by name, and sums over all of them. A region's state is as it reported it last,
-   * some seconds after a change (`asOf`); with `fresh` each region of the page is asked.
+   * some seconds after a change (`asOf`); with `fresh` each region of the page is asked. By `need`, the page has the regions that
+   * need attention, the most urgent first, and no other follows.
    */
   regionPage(
     model: string,
-    { after, limit, fresh = false }: { after?: string; limit?: number; fresh?: boolean } = {},
+    { after, limit, by, fresh = false }: { after?: string; limit?: number; by?: "name" | "need"; fresh?: boolean } = {},
   ): Promise<RegionStates> {
-    return this.get(`${modelPath(model)}/regions${pageQuery({ after, limit, fresh })}`);
+    return this.get(`${modelPath(model)}/regions${pageQuery({ after, limit, by, fresh })}`);
   }
 
   /** Lists all regions of a model, page by page. */
@@ -469,6 +472,11 @@ export class UpriverClient {
       if (next == null) return all;
       after = next;
     }
+  }
+
+  /** Reads a model's questions over time: an hour, a day, a week or a month up to now. */
+  series(model: string, range: SeriesRange): Promise<Series> {
+    return this.get(`${modelPath(model)}/series?range=${range}`);
   }
 
   /** Fetches one region: its state, its heads and their history, its retrains. */

@@ -1,8 +1,8 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { PageProps } from "./page.ts";
-import { LadderPage } from "./pages/ladder/index.tsx";
 import { ModelsPage } from "./pages/models/index.tsx";
+import { OverviewPage } from "./pages/overview/index.tsx";
 import { RegionsPage } from "./pages/regions/index.tsx";
 import { ReviewPage } from "./pages/review/index.tsx";
 import { SignIn } from "./pages/sign-in.tsx";
@@ -13,7 +13,7 @@ import { can, knownToken, type Session, signIn, signOut } from "./session.ts";
 
 /** The pages and the scope that each one needs. */
 const pages: { name: string; title: string; scope: string; Page: ComponentType<PageProps> }[] = [
-  { name: "ladder", title: "Ladder", scope: "metrics", Page: LadderPage },
+  { name: "overview", title: "Overview", scope: "metrics", Page: OverviewPage },
   { name: "regions", title: "Regions", scope: "admin", Page: RegionsPage },
   { name: "models", title: "Models", scope: "publish", Page: ModelsPage },
   { name: "review", title: "Review", scope: "review", Page: ReviewPage },
@@ -51,7 +51,11 @@ export function App() {
 
 function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void }) {
   const mine = pages.filter(({ scope }) => can(session, scope));
-  const here = mine.find(({ name }) => name === route.path[0]) ?? (route.path.length === 0 ? mine[0] : undefined);
+  const [asked] = route.path;
+  // The overview was called ladder.
+  const here =
+    mine.find(({ name }) => name === (asked === "ladder" ? "overview" : asked)) ??
+    (route.path.length === 0 ? mine[0] : undefined);
   useEffect(() => {
     document.title = here ? `${here.title} – Upriver` : "Upriver";
   }, [here]);
@@ -86,7 +90,7 @@ function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void })
         ) : (
           <Empty title="This token cannot open this page.">
             <p>
-              Its scopes: {session.token.scopes.join(", ") || "none"}. Needed scopes: metrics for Ladder, admin for
+              Its scopes: {session.token.scopes.join(", ") || "none"}. Needed scopes: metrics for Overview, admin for
               Regions, publish for Models, review for Review, ask for Try it. Sign out to use another token.
             </p>
           </Empty>

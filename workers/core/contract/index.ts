@@ -27,6 +27,7 @@ export * from "./review.ts";
 export * from "./rollout.ts";
 export * from "./run.ts";
 export * from "./serving.ts";
+export * from "./series.ts";
 export * from "./sha256.ts";
 export * from "./spending.ts";
 export * from "./tensor.ts";

@@ -74,6 +74,14 @@ export function usdPerMillion(counts: Counts, keptShare: number): number | null 
   return (1e6 * (edgeOf(counts) + usd)) / questions;
 }
 
+/** Like `usdPerMillion`, had each question gone to the origin, which takes `originMs` to answer; with its labels, and without people. */
+export function originOnlyUsdPerMillion(counts: Counts, originMs: number): number | null {
+  const { questions, requests, rungs, labels } = counts;
+  const origin = { ...rungs.origin, answered: questions, latencyMs: originMs * questions };
+  const all = { escalated: questions, calls: requests, labels: { ...labels, human: 0 } };
+  return usdPerMillion({ ...counts, ...all, rungs: { ...rungs, origin } }, 0);
+}
+
 /**
  * Estimates what was saved by not asking the rung above, in US dollars, from the prices of a million questions that reach
  * each rung. Null while no question has reached it. Leaves out the origin's host.

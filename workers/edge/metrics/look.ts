@@ -133,7 +133,8 @@ async function lookAtModel(call: Call, model: string, limit: number): Promise<Mo
   };
 }
 
-function keptShareOf({ keep, auditShare, ladder }: Policy): number {
+/** Returns the share of the edge's answers that regions store. */
+export function keptShareOf({ keep, auditShare, ladder }: Policy): number {
   if (!ladder.includes("region")) return 0;
   return { all: 1, audited: auditShare, none: 0 }[keep];
 }

@@ -1,11 +1,23 @@
-import { ladderSchema, type TokenLimits, type TokenState, tokenStateSchema } from "#core/contract/index.ts";
+import {
+  ladderSchema,
+  seriesRangeNames,
+  seriesSchema,
+  type TokenLimits,
+  type TokenState,
+  tokenStateSchema,
+} from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
 import { type CallerLimits, limitsOf } from "#core/limits/limits.ts";
 import { isTrusted } from "#core/tokens.ts";
-import { type Call, jsonResponse, type Route } from "../call.ts";
+import { registryObject } from "#objects/stubs.ts";
+import { manifestOf } from "../artefacts/models.ts";
+import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
+import { servedPointer } from "../ladder/version.ts";
 import { ladderMetrics } from "../metrics/ladder-metrics.ts";
-import { ladderOf, look } from "../metrics/look.ts";
+import { keptShareOf, ladderOf, look } from "../metrics/look.ts";
 import { regionMetrics } from "../metrics/region-metrics.ts";
+import { seriesOf, seriesStepsOf } from "../metrics/series.ts";
 import { metricsText } from "../metrics/text.ts";
 import { wholeQuery } from "../whole-query.ts";
 
@@ -22,6 +34,22 @@ async function getMetrics(call: Call): Promise<Response> {
   const seen = await look(call, wholeQuery(call, "regions", shownRegions, shownRegionsMax));
   const text = metricsText([...ladderMetrics(seen), ...regionMetrics(seen.models)]);
   return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+}
+
+async function getSeries(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  const asked = call.query("range") ?? "hour";
+  const range = seriesRangeNames.find((name) => name === asked);
+  if (!range) {
+    const error = { path: "range", expected: `one of ${seriesRangeNames.join(", ")}`, received: asked };
+    throw new FaultError({ kind: "invalid", errors: [error] });
+  }
+  const pointer = await servedPointer(call, model);
+  const manifest = await manifestOf(call, model, pointer.stable as number);
+  const isLearning = manifest.task !== "tensor";
+  const counted = await registryObject(call.env, model).series(range);
+  const steps = seriesStepsOf(counted, isLearning ? keptShareOf(manifest.policy) : 0);
+  return jsonResponse(seriesOf(model, range, isLearning ? manifest.thin.rule.targetRisk : null, steps));
 }
 
 function getToken({ node, token }: Call): Response {
@@ -54,6 +82,25 @@ export const metricsRoutes: readonly Route[] = [
     operation: "read the ladder",
     contract: { replies: { 200: json(ladderSchema) } },
     handle: getLadder,
+  },
+  {
+    method: "GET",
+    path: "/v1/models/:model/series",
+    scope: "metrics",
+    reach: "all-regions",
+    operation: "read a model's questions over time",
+    contract: {
+      query: {
+        range: {
+          description:
+            "The time up to now, in steps: an hour by the minute (the default), a day by 10 minutes, a week by the hour, a month by 6 hours",
+          type: "string",
+          values: seriesRangeNames,
+        },
+      },
+      replies: { 200: json(seriesSchema) },
+    },
+    handle: getSeries,
   },
   {
     method: "GET",

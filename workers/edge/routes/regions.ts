@@ -33,6 +33,14 @@ const pageQuery = {
   limit: { description: `The largest number of regions; ${regionPageMax} unless given, and at most`, type: "integer" },
 } as const;
 
+const byQuery = {
+  by: {
+    description: "need: the regions that need attention, the most urgent first, on one page; name unless given",
+    type: "string",
+    values: ["name", "need"],
+  },
+} as const;
+
 const freshQuery = {
   fresh: {
     description: "true: asks each region of the page, instead of showing what it reported last",
@@ -57,7 +65,10 @@ async function listRegions(call: Call): Promise<Response> {
 
 function lookAtPage(call: Call): Promise<RegistryLook> {
   const limit = Math.max(1, wholeQuery(call, "limit", regionPageMax, regionPageMax));
-  const list = { by: "name" as const, after: call.query("after") ?? "", limit };
+  const list =
+    call.query("by") === "need"
+      ? { by: "need" as const, limit }
+      : { by: "name" as const, after: call.query("after") ?? "", limit };
   return lookAtRegistry(call.env, modelOf(call), { only: limitedRegions(call), list });
 }
 
@@ -169,7 +180,7 @@ export const regionRoutes: readonly Route[] = [
     path,
     scope: "admin",
     operation: "list regions",
-    contract: { query: { ...pageQuery, ...freshQuery }, replies: { 200: json(regionStatesSchema) } },
+    contract: { query: { ...pageQuery, ...byQuery, ...freshQuery }, replies: { 200: json(regionStatesSchema) } },
     handle: listRegions,
   },
   {

@@ -1,15 +1,24 @@
-import type { Ladder, ModelLadder } from "#client/index.ts";
+import { useState } from "preact/hooks";
+import type { Ladder, ModelLadder, SeriesStep } from "#client/index.ts";
 import { CertificateBadge } from "#console/parts/certificate.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
+import { can, type Session } from "#console/session.ts";
 import { count, dollars, percent, spendingText } from "#core/format.ts";
+import { Charts, SeriesCharts } from "./charts.tsx";
+import { perSecondOf } from "./live.ts";
+import type { ShownRange } from "./range.tsx";
 import { RungRow } from "./rung.tsx";
 
 interface ModelProps {
+  session: Session;
   ladder: ModelLadder;
-  perSecond: number | null;
   nextRung: Ladder["nextRung"];
-  isLinked: boolean;
+  range: ShownRange;
+  /** The steps that this page has seen. */
+  polls: readonly SeriesStep[];
+  /** Whether its charts are shown at first. */
+  isOpen: boolean;
 }
 
 const columns = columnsOf(
@@ -25,9 +34,13 @@ const columns = columnsOf(
 );
 
 /** A model's figures and its rungs, top to bottom. */
-export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
+export function Model({ session, ladder, nextRung, range, polls, isOpen }: ModelProps) {
   const { model, pointer, questions, rungs, targetRisk, open, waiting, breakersOpen, unanswered } = ladder;
   const id = `model-${model}`;
+  const perSecond = perSecondOf(polls);
+  const isLinked = can(session, "review");
+  const [isDrawn, setDrawn] = useState(isOpen);
+  const drawn = { targetRisk, ladder: rungs.map(({ rung }) => rung) };
   return (
     <section class="card" aria-labelledby={id}>
       <div class="head">
@@ -78,6 +91,15 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
           <dd>{waiting > 0 && isLinked ? <a href={linkTo("review", model)}>{count(waiting)}</a> : count(waiting)}</dd>
         </div>
       </dl>
+      <details open={isDrawn} onToggle={(event) => setDrawn(event.currentTarget.open)}>
+        <summary>Over time</summary>
+        {isDrawn &&
+          (range === "live" ? (
+            <Charts {...drawn} steps={polls} empty="No question since this page was opened." isLive />
+          ) : (
+            <SeriesCharts {...drawn} client={session.client} model={model} range={range} />
+          ))}
+      </details>
       <DataTable caption={`The rungs of ${model}, top to bottom`} columns={columns}>
         {rungs.toReversed().map((rung) => (
           <RungRow

@@ -1,35 +1,43 @@
-import type { Ladder } from "#client/index.ts";
+import type { Ladder, ModelLadder } from "#client/index.ts";
 import type { PageProps } from "#console/page.ts";
 import { NothingServed } from "#console/parts/nothing-served.tsx";
 import { Badge, Loaded } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
-import { can } from "#console/session.ts";
 import { duration } from "#core/format.ts";
+import { Attention } from "./attention.tsx";
+import { useLive } from "./live.ts";
 import { Model } from "./model.tsx";
 import { NodeList } from "./nodes.tsx";
-import { useSpeed } from "./speed.ts";
+import { RangeChoice, rangeOf } from "./range.tsx";
 
 const everyMs = 2_000;
 
-/** The ladder page: every rung with its current figures. */
-export function LadderPage({ session }: PageProps) {
+/** The overview: what needs attention, and every rung of every model with its figures over time. */
+export function OverviewPage({ session, route }: PageProps) {
   const live = usePolled("ladder", () => session.client.ladder(), everyMs);
-  const speed = useSpeed(live.value);
+  const polls = useLive(live.value);
+  const range = rangeOf(route);
   return (
     <>
-      <h1>Ladder</h1>
+      <div class="head">
+        <h1>Overview</h1>
+        <RangeChoice chosen={range} />
+      </div>
       <Loaded of={live}>
         {(ladder) => (
           <>
             <NextRung nextRung={ladder.nextRung} />
+            <Attention session={session} ladder={ladder} />
             {ladder.models.length === 0 && <NothingServed />}
-            {ladder.models.map((model) => (
+            {byQuestions(ladder.models).map((model, i) => (
               <Model
                 key={model.model}
+                session={session}
                 ladder={model}
-                perSecond={speed.get(model.model) ?? null}
                 nextRung={ladder.nextRung}
-                isLinked={can(session, "review")}
+                range={range}
+                polls={polls.get(model.model) ?? []}
+                isOpen={i < openAtFirst}
               />
             ))}
             {ladder.nodes && <NodeList nodes={ladder.nodes} at={ladder.at} />}
@@ -47,6 +55,13 @@ export function LadderPage({ session }: PageProps) {
       </Loaded>
     </>
   );
+}
+
+/** Models whose charts are drawn at once; those of others when they are opened. */
+const openAtFirst = 2;
+
+function byQuestions(models: readonly ModelLadder[]): ModelLadder[] {
+  return models.toSorted((a, b) => b.questions - a.questions || a.model.localeCompare(b.model));
 }
 
 function NextRung({ nextRung }: Pick<Ladder, "nextRung">) {
