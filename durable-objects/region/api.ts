@@ -13,6 +13,9 @@ import type {
   LabelResult,
   LabelSource,
   Question,
+  QuestionBrief,
+  QuestionFilter,
+  QuestionPage,
   QuestionWay,
   RegionEscalation,
   RegionSpending,
@@ -196,6 +199,8 @@ export interface RegionActivity {
   versions: VersionCounts[];
   open: number;
   breaker: "closed" | "open";
+  /** The newest stored questions; absent of an object of an earlier release. */
+  recent?: QuestionBrief[];
 }
 
 /** What a region tells the registry, for looks at all regions. It has totals: a later one replaces an earlier one. */
@@ -297,6 +302,8 @@ export interface RegionApi {
 
   /** Returns everything that is recorded of a question; null for an unknown one. */
   way(id: string): QuestionWay | null;
+  /** Lists stored questions that pass a filter, the newest first, before a row number (null: all). */
+  questionPage(filter: QuestionFilter, before: number | null, limit: number): QuestionPage;
 
   /** Records true labels: all of them or none. */
   recordTruths(base: number, labels: NewLabel[], context: LabelContext): Promise<Result<LabelResult[], LabelRefusal>>;

@@ -8,9 +8,12 @@ import type {
   HeadPointer,
   LabelResult,
   Question,
+  QuestionFilter,
+  QuestionPage,
   QuestionWay,
   Run,
 } from "#core/contract/index.ts";
+
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { Admission } from "#core/limits/admission.ts";
 import type { ReadBlob } from "#core/model/network.ts";
@@ -30,6 +33,7 @@ import { Intake } from "./answering/intake.ts";
 import { logOf } from "./answering/log.ts";
 import { NextRung } from "./answering/next-rung.ts";
 import { Opinions } from "./answering/opinions.ts";
+import { QuestionLister } from "./answering/question-list.ts";
 import { SemanticCache } from "./answering/semantic-cache.ts";
 import { Settlement } from "./answering/settlement.ts";
 import { Spending } from "./answering/spending.ts";
@@ -113,6 +117,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly memory = new Memory();
   private readonly manifests: Manifests;
   private readonly questions: Questions;
+  private readonly questionLister: QuestionLister;
   private readonly samples: Samples;
   private readonly groupKeys: GroupKeys;
   private readonly sumTable: SumShards;
@@ -263,6 +268,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.jobs = jobs;
     this.manifests = manifests;
     this.questions = questions;
+    this.questionLister = new QuestionLister({ region, sql });
     this.samples = samples;
     this.groupKeys = groupKeys;
     this.sumTable = sums;
@@ -387,6 +393,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
 
   way(id: string): QuestionWay | null {
     return wayOf(this.questions.find(id), this.samples.find(id));
+  }
+
+  questionPage(filter: QuestionFilter, before: number | null, limit: number): QuestionPage {
+    return this.questionLister.page(filter, before, limit);
   }
 
   async recordTruths(
@@ -545,7 +555,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
 
   counts(): RegionActivity {
     const { open } = this.questions.counts();
-    return { region: this.region, versions: this.countTable.all(), open, breaker: this.nextRung.breakerState() };
+    const [breaker, recent] = [this.nextRung.breakerState(), this.questionLister.newest()];
+    return { region: this.region, versions: this.countTable.all(), open, breaker, recent };
   }
 
   backlog(): number {

@@ -12,6 +12,7 @@ import type {
   ModelPointer,
   ModelSpending,
   PairObstacle,
+  QuestionBrief,
   RegionCounts,
   RegionHead,
   Rule,
@@ -198,6 +199,8 @@ export interface RegistryApi {
    * may come twice.
    */
   report(region: string, report: RegionReport): ReportReceipt | null;
+  /** Lists the newest questions that the regions have stored (null: all regions), as they reported them. */
+  recentQuestions(regions: string[] | null): QuestionBrief[];
   /** Returns what was counted over time, from the oldest step that is known. */
   series(range: SeriesRange): CountedStep[];
   /** Returns what is known of all regions together, and of some of them, without asking any. */

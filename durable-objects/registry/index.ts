@@ -11,6 +11,7 @@ import {
   type ModelPointer,
   type ModelSpending,
   modelNameSchema,
+  type QuestionBrief,
   type RegionCounts,
   type RegionHead,
   type Rule,
@@ -326,6 +327,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   report(region: string, report: RegionReport): ReportReceipt | null {
     return this.looks.take(region, report);
+  }
+
+  recentQuestions(regions: string[] | null): QuestionBrief[] {
+    return this.looks.recentQuestions(regions);
   }
 
   series(range: SeriesRange): CountedStep[] {

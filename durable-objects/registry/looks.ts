@@ -1,5 +1,11 @@
 import { leftMs } from "#core/clock.ts";
-import { type CanaryState, type Counts, pairObstacles, type SeriesRange } from "#core/contract/index.ts";
+import {
+  type CanaryState,
+  type Counts,
+  pairObstacles,
+  type QuestionBrief,
+  type SeriesRange,
+} from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { own } from "#core/own.ts";
 import { needOf } from "#core/region-need.ts";
@@ -23,6 +29,8 @@ const trailingMsPerRegion = 1_000;
 const trailingMaxMs = 10 * 60_000;
 /** Regions that a look names where something is wrong with them. */
 const namedMax = 100;
+/** The newest questions of all regions that are kept in memory. */
+const recentMax = 200;
 /** Regions that are asked at once, and how long a reply may take. */
 const askedAtOnce = 32;
 const askTimeoutMs = 10_000;
@@ -51,6 +59,8 @@ interface Sums {
   breakersOpen: Set<string>;
   /** How much each region needs somebody's attention; those that need none are left out. */
   needs: Map<string, number>;
+  /** The newest questions, the newest first. */
+  recent: QuestionBrief[];
   asOf: number | null;
 }
 
@@ -92,6 +102,11 @@ export class Looks {
   /** Notes that the edge is about to count what it answered by itself. */
   noteSeries(): void {
     this.needs.series.note(Date.now(), () => this.countsOf(this.all()));
+  }
+
+  /** Lists the newest questions of some regions, or of all. */
+  recentQuestions(only: readonly string[] | null): QuestionBrief[] {
+    return (only === null ? this.all() : this.sumsOf(only)).recent;
   }
 
   /** Returns what was counted over time. */
@@ -228,7 +243,7 @@ export class Looks {
 }
 
 function noSums(): Sums {
-  return { totals: noTotals(), missing: new Set(), breakersOpen: new Set(), needs: new Map(), asOf: null };
+  return { totals: noTotals(), missing: new Set(), breakersOpen: new Set(), needs: new Map(), recent: [], asOf: null };
 }
 
 function addReport(sums: Sums, region: string, report: RegionReport | null, at: number | null): void {
@@ -241,6 +256,9 @@ function addReport(sums: Sums, region: string, report: RegionReport | null, at: 
   }
   addTotals(sums.totals, totalsOf(report));
   if (report.activity.breaker === "open") sums.breakersOpen.add(region);
+  const others = sums.recent.filter((question) => question.region !== region);
+  const newest = [...others, ...(report.activity.recent ?? [])].sort((a, b) => b.receivedAt - a.receivedAt);
+  sums.recent = newest.slice(0, recentMax);
   const need = needOf({ breaker: report.activity.breaker, ...report.state });
   if (need > 0) sums.needs.set(region, need);
   sums.asOf = Math.max(sums.asOf ?? 0, at ?? 0);

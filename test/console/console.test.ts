@@ -23,6 +23,7 @@ const pages = {
   "overview?range=live": "Overview",
   "regions/queue": "Regions of queue",
   "regions/queue/north": "north",
+  "questions/queue": "Questions of queue",
   "models/moved": "moved",
   "review/queue": "Review queue",
   "try/easy": "Ask easy",
@@ -39,7 +40,7 @@ beforeAll(async () => {
   const { open, easy } = originModels;
   // A model for each test, so that they can run at the same time.
   const others = {
-    ...{ queue: open, undecided: open, corrected: open, overtaken: open, followed: open },
+    ...{ queue: open, undecided: open, corrected: open, overtaken: open, followed: open, found: open },
     ...{ narrowed: open, moved: easy, asked: easy, typed: { ...open, number: testNumber } },
   };
   const models = [...sdkModels, ...Object.entries(others).map(([model, options]) => ({ model, ...options }))];
@@ -315,6 +316,39 @@ describe.skipIf(isSkipped)(
       await page.click("dialog[open] button.danger");
       await expect.poll(stable).toBe(1);
       await says(page, "rolled back to version 1");
+      check();
+    });
+
+    it.concurrent("finds a stored question by filter, and shows it by an address to share; teaches and forgets it", async ({
+      expect,
+    }) => {
+      const client = ladder.client("admin");
+      const asked = await client.askMany(
+        "found",
+        [0, 1].map((x0) => ({ region: "north", x0, x1: 1, x2: 1, x3: 2 })),
+      );
+      const { id } = asked[1] as Answer;
+      await client.teach(asked[0]?.id as string, "a");
+      const { page, check } = await open("questions/found?region=north&open=true");
+      const row = await page.waitForSelector(`tr[data-id="${id}"] a`);
+      expect(await page.$$eval("tbody tr", (rows) => rows.length)).toBe(1);
+      await row?.click();
+      await says(page, "What each rung said");
+      const address = page.url();
+      expect(decodeURIComponent(address)).toContain(`#/questions/found/${id}`);
+      const { page: shared } = await open(address.split("#/")[1]);
+      await says(shared, "below the threshold 1.010");
+      await says(shared, "Not known yet.");
+      await page.select("main select", "b");
+      await press(page, "Teach");
+      await says(page, "b, by truth, given by token admin");
+      await press(page, "Forget");
+      await page.waitForSelector("dialog[open]");
+      await page.click("dialog[open] button.danger");
+      await says(page, "This question is not stored.");
+      await expect
+        .poll(async () => (await client.questionPage("found")).questions.map((one) => one.id))
+        .toEqual([asked[0]?.id]);
       check();
     });
 

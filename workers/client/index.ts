@@ -25,6 +25,8 @@ import type {
   Nodes,
   OpenSums,
   OriginState,
+  QuestionFilter,
+  QuestionPage,
   QuestionWay,
   RegionDetail,
   RegionRun,
@@ -35,9 +37,9 @@ import type {
   ReviewQuestion,
   RolloutTarget,
   SampleLine,
-  Serving,
   Series,
   SeriesRange,
+  Serving,
   TensorAnswer,
   TokenChange,
   TokenOrder,
@@ -252,6 +254,18 @@ export class UpriverClient {
   /** Reads everything that the region has recorded of a question; needs the scope admin. */
   way(id: string): Promise<QuestionWay> {
     return this.get(`${questionPath(id)}/way`);
+  }
+
+  /**
+   * Lists the newest questions that the regions have stored and that pass a filter; with `region`, those of a region, page by page
+   * (`before` is the `next` of the page before).
+   */
+  questionPage(
+    model: string,
+    query: QuestionFilter & { region?: string; before?: number; limit?: number } = {},
+  ): Promise<QuestionPage> {
+    const given = Object.entries(query).map(([name, value]) => [name, value === false ? "false" : value]);
+    return this.get(`${modelPath(model)}/questions${pageQuery(Object.fromEntries(given))}`);
   }
 
   /** Teaches the label of a picture. */

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { PageProps } from "./page.ts";
 import { ModelsPage } from "./pages/models/index.tsx";
 import { OverviewPage } from "./pages/overview/index.tsx";
+import { QuestionsPage } from "./pages/questions/index.tsx";
 import { RegionsPage } from "./pages/regions/index.tsx";
 import { ReviewPage } from "./pages/review/index.tsx";
 import { SignIn } from "./pages/sign-in.tsx";
@@ -15,6 +16,7 @@ import { can, knownToken, type Session, signIn, signOut } from "./session.ts";
 const pages: { name: string; title: string; scope: string; Page: ComponentType<PageProps> }[] = [
   { name: "overview", title: "Overview", scope: "metrics", Page: OverviewPage },
   { name: "regions", title: "Regions", scope: "admin", Page: RegionsPage },
+  { name: "questions", title: "Questions", scope: "admin", Page: QuestionsPage },
   { name: "models", title: "Models", scope: "publish", Page: ModelsPage },
   { name: "review", title: "Review", scope: "review", Page: ReviewPage },
   { name: "try", title: "Try it", scope: "ask", Page: TryPage },
@@ -91,7 +93,8 @@ function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void })
           <Empty title="This token cannot open this page.">
             <p>
               Its scopes: {session.token.scopes.join(", ") || "none"}. Needed scopes: metrics for Overview, admin for
-              Regions, publish for Models, review for Review, ask for Try it. Sign out to use another token.
+              Regions and Questions, publish for Models, review for Review, ask for Try it. Sign out to use another
+              token.
             </p>
           </Empty>
         )}

@@ -13,6 +13,7 @@ import { modelRoutes } from "./models.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { openInferenceRoutes } from "./open-inference.ts";
 import { publishRoutes } from "./publish.ts";
+import { questionListRoutes } from "./question-list.ts";
 import { questionRoutes } from "./questions.ts";
 import { regionRoutes } from "./regions.ts";
 import { restoreRoutes } from "./restore.ts";
@@ -28,6 +29,7 @@ import { truthsRoutes } from "./truths.ts";
 const described: readonly Route[] = [
   ...askRoutes,
   ...questionRoutes,
+  ...questionListRoutes,
   ...truthsRoutes,
   ...samplesRoutes,
   ...modelRoutes,

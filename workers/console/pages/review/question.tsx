@@ -1,8 +1,8 @@
 import type { Input, ReviewQuestion } from "#client/index.ts";
+import { InstanceView } from "#console/parts/instance.tsx";
 import { Scores } from "#console/parts/scores.tsx";
 import { Badge } from "#console/parts/states.tsx";
 import { moment, percent } from "#core/format.ts";
-import { InstanceView } from "./instance.tsx";
 
 /** A question with the opinion of each rung. */
 export function QuestionView({

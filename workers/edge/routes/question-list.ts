@@ -1,0 +1,101 @@
+import {
+  passes,
+  type QuestionFilter,
+  type QuestionPage,
+  questionPageMax,
+  questionPageSchema,
+  questionPageSize,
+  rungs,
+} from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { regionObject, registryObject } from "#objects/stubs.ts";
+import { type Call, jsonResponse, limitedRegions, modelOf, type Route } from "../call.ts";
+import { json, type ParameterMap } from "../contract.ts";
+import { servedPointer } from "../ladder/version.ts";
+import { wholeQuery } from "../whole-query.ts";
+import { knownRegion } from "./regions.ts";
+
+/** Lists the stored questions of a region, or the newest ones of all regions as they reported them. */
+async function listQuestions(call: Call): Promise<Response> {
+  const filter = filterOf(call);
+  const limit = Math.max(1, wholeQuery(call, "limit", questionPageSize, questionPageMax));
+  const region = call.query("region");
+  if (region !== null) {
+    const known = await knownRegion({ ...call, params: { ...call.params, region } });
+    const before = call.query("before") === null ? null : wholeQuery(call, "before", 0, Number.MAX_SAFE_INTEGER);
+    return jsonResponse(await regionObject(call.env, known.model, region).questionPage(filter, before, limit));
+  }
+  const model = modelOf(call);
+  await servedPointer(call, model);
+  const recent = await registryObject(call.env, model).recentQuestions(limitedRegions(call));
+  const questions = recent.filter((question) => passes(question, filter)).slice(0, limit);
+  return jsonResponse({ questions, next: null } satisfies QuestionPage);
+}
+
+function filterOf(call: Call): QuestionFilter {
+  const text = (name: "rung" | "label") => ({ ...(call.query(name) === null ? {} : { [name]: call.query(name) }) });
+  const truth = (name: "wrong" | "open" | "warned") =>
+    call.query(name) === null ? {} : { [name]: call.query(name) === "true" };
+  const given = ["from", "to", "since", "until"].flatMap((name) => {
+    const value = call.query(name);
+    if (value === null) return [];
+    const number =
+      name === "from" || name === "to" || value.trim() === "" ? Number(value) : (timeOf(value) ?? Number.NaN);
+    if (!Number.isFinite(number))
+      throw invalid(name, name === "from" || name === "to" ? "a number from 0 to 1" : "a time", value);
+    return [[name, number]];
+  });
+  return {
+    ...text("rung"),
+    ...text("label"),
+    ...truth("wrong"),
+    ...truth("open"),
+    ...truth("warned"),
+    ...Object.fromEntries(given),
+  };
+}
+
+/** Reads ms since 1970, or an ISO date. */
+function timeOf(value: string): number | null {
+  const at = /^\d+$/.test(value) ? Number(value) : Date.parse(value);
+  return Number.isNaN(at) ? null : at;
+}
+
+function invalid(path: string, expected: string, received: string): FaultError {
+  return new FaultError({ kind: "invalid", errors: [{ path, expected, received }] });
+}
+
+const query: ParameterMap = {
+  region: {
+    description: "The region whose stored questions are listed; the newest of all regions unless given",
+    type: "string",
+  },
+  rung: { description: "Only answers of this rung", type: "string", values: rungs },
+  label: { description: "Only answers with this label", type: "string" },
+  from: { description: "The least confidence", type: "string" },
+  to: { description: "The largest confidence", type: "string" },
+  wrong: { description: "Whether the lower rung's prediction turned out to be wrong", type: "boolean" },
+  open: { description: "Whether it waits for an answer", type: "boolean" },
+  warned: { description: "Whether its caller got a warning", type: "boolean" },
+  since: { description: "Data time from which on: ms since 1970, or an ISO date", type: "string" },
+  until: { description: "Data time before which: ms since 1970, or an ISO date", type: "string" },
+  before: {
+    description: "Of a region: the row before which the page starts, `next` of the page before",
+    type: "integer",
+  },
+  limit: {
+    description: `The largest number of questions: ${questionPageSize} unless given, ${questionPageMax} at most`,
+    type: "integer",
+  },
+};
+
+export const questionListRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v1/models/:model/questions",
+    scope: "admin",
+    operation: "list stored questions",
+    contract: { query, replies: { 200: json(questionPageSchema) } },
+    handle: listQuestions,
+  },
+];
