@@ -11,7 +11,6 @@ import type { Jobs } from "#objects/jobs.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { callAtOnce } from "../edge/doubles.ts";
 import { billedOf } from "../helpers/billed.ts";
-import { billedRows } from "../helpers/billed-rows.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -38,16 +37,13 @@ function expectPaths(counted: Operations, ...paths: (readonly [path: Path, times
   );
 }
 
-/** Reads of so many rows cost a hundred-thousandth of a dollar. A report of another region may fall into a test. */
-const readSlack = 10_000;
-
 /** Compares what was counted with the table where it depends a little on what is stored: within a fifth. */
-function expectNear(counted: Operations, ...paths: (readonly [path: Path, times: number])[]): void {
+function expectNear(counted: Operations, paths: (readonly [path: Path, times: number])[], readSlack = 2): void {
   const wanted = sumOf(...paths.map(([path, n]) => [operations[path] as Operations, n] as const));
   for (const name of ["objectRequests", "rowsWritten", "rowsRead", "kvReads", "kvWrites", "r2ClassA"] as const) {
     const [one, n] = [wanted[name] ?? 0, counted[name] ?? 0];
-    const slack = name === "rowsRead" ? readSlack : 2;
-    expect(Math.abs(n - one), `${name}: counted ${n}, in the table ${one}`).toBeLessThanOrEqual(slack + one / 5);
+    const slack = (name === "rowsRead" ? readSlack : 2) + one / 5;
+    expect(Math.abs(n - one), `${name}: counted ${n}, in the table ${one}`).toBeLessThanOrEqual(slack);
   }
 }
 
@@ -110,7 +106,11 @@ describe("a question costs what the table says", () => {
       await scheduler.wait(settleMs);
     });
     // Several alarms, of which some ring together.
-    expectNear(counted, ["edge", 1], ["origin", 1], ["reviewed", 1]);
+    expectNear(counted, [
+      ["edge", 1],
+      ["origin", 1],
+      ["reviewed", 1],
+    ]);
   });
 
   it("that is read again", async () => {
@@ -150,6 +150,11 @@ describe("what comes after it costs what the table says", () => {
 
 /** By then what goes on in the background has ended: the next alarm, and a delivery. */
 const settleMs = 400;
+
+/** Has no alarm ring any more in a model's region. */
+function silence(name: string): Promise<void> {
+  return new TestRegion(name).inside((_, { storage }) => storage.deleteAlarm());
+}
 
 /** Does something as if it were later. */
 async function later<T>(ms: number, work: () => Promise<T>): Promise<T> {
@@ -237,21 +242,25 @@ describe("a report of a region", () => {
     const [activity, state] = await told.inside(async (object) => [object.counts(), await object.state(1)] as const);
     const report = (n: number) => ({ base: 1, activity: { ...activity, open: n }, state });
     expectPaths(await leastOf((n) => registryObject(env, model).report("north", report(n))), ["report", 1]);
-    const { rowsWritten, alarms } = await billedRows(async () => {
-      await told.inside(async (object, { storage }) => {
+    // Addressed before anything is counted, so that looking inside is no call.
+    const { stub } = told;
+    const { rowsWritten = 0 } = await billedOf(() =>
+      runInDurableObject(stub, async (object, { storage }) => {
         const { jobs } = object as unknown as { jobs: Jobs };
         jobs.bringForward("report", "", Date.now() - 1);
         await jobs.runDue();
         await storage.sync();
-      });
-    });
-    expect(rowsWritten + alarms).toBeLessThanOrEqual(operations.trailingReport.rowsWritten + 3);
+      }),
+    );
+    expect(rowsWritten).toBeLessThanOrEqual(operations.trailingReport.rowsWritten + 3);
   });
 });
 
 describe("a retrain", () => {
   const policy = { keep: "all", learning: ["analytic"] } as const;
   const samples = 1_200;
+  // Counted once: the reports and retries of the other regions would fall into it.
+  beforeAll(() => Promise.all(["easy", "hard", "open", "kept", "ended", "priced"].map(silence)));
 
   it("costs what the table says of its samples", async () => {
     const labelled = told.labelledQuestions(samples);
@@ -260,8 +269,15 @@ describe("a retrain", () => {
     await told.teach(labelled.slice(samples / 3));
     const grown = await billedOf(() => told.retrain());
     const again = await billedOf(() => told.retrain());
-    expectNear(again, ["retrain", 1], ["retrainSample", samples]);
-    expectNear(grown, ["retrain", 1], ["retrainSample", samples], ["retrainNewSample", (samples * 2) / 3]);
+    expectNear(again, [
+      ["retrain", 1],
+      ["retrainSample", samples],
+    ]);
+    expectNear(grown, [
+      ["retrain", 1],
+      ["retrainSample", samples],
+      ["retrainNewSample", (samples * 2) / 3],
+    ]);
   });
 
   it("makes a semantic cache, whose answer costs what the table says", async () => {
@@ -299,18 +315,19 @@ describe("a retrain", () => {
         await publish({ model: name, version: 2, seed: 77, ...more });
         await prepared(name);
       });
-    expectNear(await publishing("easy", {}), ["version", 1]);
+    // A report of the region would read its samples.
+    await silence(model);
+    expectNear(await publishing("easy", {}), [["version", 1]]);
     const whole = await publishing(model, { hidden: [16, 12], policy: { ...policy } });
-    expectNear(
-      whole,
-      ...([
-        ["version", 1],
-        ["prepare", 1],
-        ["retrain", 1],
-        ["retrainSample", samples],
-        ["retrainNewSample", samples],
-      ] as const),
-    );
+    const paths = [
+      ["version", 1],
+      ["prepare", 1],
+      ["retrain", 1],
+      ["retrainSample", samples],
+      ["retrainNewSample", samples],
+    ] as const;
+    // The region may report meanwhile, for which it reads its samples.
+    expectNear(whole, [...paths], 10 * samples);
   });
 });
 
@@ -338,5 +355,53 @@ it.each(["kept", model])("an hour of a registry costs what the table says: %s", 
     // The copy follows with the next alarm.
     await later(3600_000 * hours + 10_000, () => runDurableObjectAlarm(registry));
   });
-  expectNear(counted, ["registryHour", 1], ["registryHourHead", heads.length]);
+  expectNear(counted, [
+    ["registryHour", 1],
+    ["registryHourHead", heads.length],
+  ]);
+});
+
+describe("the rows that a region writes", () => {
+  const size = 50;
+  beforeAll(async () => {
+    for (const name of ["billed", "billed-kept"]) {
+      await publish({ model: name });
+      await ask(name, { instance: instance() });
+    }
+  });
+
+  const rowsOf = async (work: (n: number) => Promise<unknown>) => {
+    const { rowsWritten = 0, rowsRead = 0 } = await leastOf(work);
+    return { rowsWritten, rowsRead };
+  };
+  const askBatch = (name: string) =>
+    rowsOf((n) => {
+      const instances = Array.from({ length: size }, (_, i) => instance(1_000 * (n + 1) + i));
+      return expectOk(call("POST", `/v1/models/${name}/ask`, { body: { instances } }));
+    });
+
+  it("of a batch that the origin answers are three a question, and some of the batch", async () => {
+    const { rowsWritten, rowsRead } = await askBatch("billed");
+    expect(rowsWritten).toBeLessThanOrEqual(3 * size + 2);
+    expect(rowsRead).toBeLessThanOrEqual(4 * size + 12);
+  });
+
+  it("of a question that is kept with its answer are three, of a batch two a question", async () => {
+    const one = await rowsOf((n) => ask("billed-kept", { instance: instance(n) }));
+    expect(one.rowsWritten).toBeLessThanOrEqual(3);
+    const batch = await askBatch("billed-kept");
+    expect(batch.rowsWritten).toBeLessThanOrEqual(2 * size + 1);
+    expect(batch.rowsRead).toBeLessThanOrEqual(3 * size + 12);
+  });
+
+  it("of a question that stays open, since the origin is down, are its next try and a job more", async () => {
+    const fault = (kind: string) => fetch(`${env.NEXT_RUNG_URL}/fault/billed/${kind}`, { method: "PUT" });
+    await fault("down");
+    try {
+      const { rowsWritten } = await rowsOf((n) => ask("billed", { instance: instance(n) }));
+      expect(rowsWritten).toBeLessThanOrEqual(6);
+    } finally {
+      await fault("none");
+    }
+  });
 });

@@ -47,9 +47,8 @@ export const originModels: Record<string, ModelOptions> = {
   "hard-number": { number: testNumber, threshold: never, fullThreshold: 0 },
   /** Numbers that no rung accepts. */
   "open-number": { number: testNumber, threshold: never, fullThreshold: never },
-  /** Of the tests that count rows: like `hard`, like `open`, and one whose edge accepts everything, which is kept. */
+  /** Of the tests that count rows: like `hard`, and one whose edge accepts everything, which is kept. */
   billed: { threshold: never, fullThreshold: 0 },
-  "billed-open": { threshold: never, fullThreshold: never },
   "billed-kept": { threshold: 0, policy: { keep: "all" } },
   /** Like `hard`, without people: its region's object dies. */
   lost: { threshold: never, fullThreshold: 0, policy: { ladder: ["edge", "region", "origin"] } },

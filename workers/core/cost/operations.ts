@@ -62,7 +62,7 @@ export const operations = {
     workerRequests: 7,
     objectRequests: 15,
     rowsWritten: 50,
-    rowsRead: 328,
+    rowsRead: 105,
     kvReads: 3,
     kvWrites: 5,
     r2ClassA: 9,
@@ -77,6 +77,6 @@ export const operations = {
   lookSpending: { rowsRead: 5 },
   lookRegion: {},
   /** What a registry does every hour: it compares its pointers with KV, and copies itself to R2. */
-  registryHour: { objectRequests: 2, kvReads: 1, rowsWritten: 10, rowsRead: 36, r2ClassA: 1 },
-  registryHourHead: { kvReads: 1, rowsRead: 1 },
+  registryHour: { objectRequests: 2, kvReads: 1, rowsWritten: 10, rowsRead: 52, r2ClassA: 1 },
+  registryHourHead: { kvReads: 1, rowsRead: 16 },
 } as const satisfies Record<string, Operations>;
