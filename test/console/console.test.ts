@@ -51,9 +51,15 @@ afterAll(async () => {
   await ladder?.stop();
 });
 
-function open(path = "", sight = sights[0] as (typeof sights)[number], scope: "admin" | "review" = "admin") {
+async function open(path = "", sight = sights[0] as (typeof sights)[number], scope: "admin" | "review" = "admin") {
   const { edge, tokens } = ladder.credentials;
-  return openConsole(browser, { edge, token: tokens[scope], sight, path });
+  const { page, check } = await openConsole(browser, { edge, token: tokens[scope], sight, path });
+  /** Throws the errors that the page logged, and closes it: it would go on polling. */
+  const end = async () => {
+    check();
+    await page.browserContext().close();
+  };
+  return { page, check, end };
 }
 
 /** Waits until the page shows a text. */
@@ -107,22 +113,22 @@ describe.skipIf(isSkipped)(
       await says(page, "API token of this deployment");
       const linked = await open();
       expect(linked.page.url()).not.toContain(tokens.admin);
-      linked.check();
+      await linked.end();
     });
 
     it.concurrent("shows only the pages that the token's scopes allow", async ({ expect }) => {
-      const { page, check } = await open("", sights[0], "review");
+      const { page, end } = await open("", sights[0], "review");
       expect(await page.$$eval("header nav a", (links) => links.map(({ textContent }) => textContent))).toEqual([
         "Review",
         "Try it",
       ]);
       await page.goto(`${ladder.credentials.edge}/console/#/regions`);
       await says(page, "This token cannot open this page.");
-      check();
+      await end();
     });
 
     it.concurrent("counts questions while they are asked", async ({ expect }) => {
-      const { page, check } = await open("overview");
+      const { page, end } = await open("overview");
       await page.waitForSelector('[data-count="easy-questions"]');
       const before = await number(page, "easy-questions");
       const client = ladder.client("ask");
@@ -137,7 +143,7 @@ describe.skipIf(isSkipped)(
         before + 500,
       );
       expect(await number(page, "easy-questions")).toBe(before + 500);
-      check();
+      await end();
     });
 
     it.concurrent("skips, undoes and flags with one key each", async ({ expect }) => {
@@ -146,7 +152,7 @@ describe.skipIf(isSkipped)(
         "undecided",
         [0, 1, 2].map((x0) => ({ region: "south", x0, x1: 1, x2: 1, x3: 2 })),
       );
-      const { page, check } = await open("review/undecided");
+      const { page, end } = await open("review/undecided");
       const front = async (not = "") => {
         const found = await page.waitForFunction(
           (before) => {
@@ -187,24 +193,24 @@ describe.skipIf(isSkipped)(
       expect(await ladder.client("review").flagged("undecided")).toMatchObject([
         { id: flagged, reason: "too blurred to say" },
       ]);
-      check();
+      await end();
     });
 
     it.concurrent("takes a typed number as the answer, and shows numbers with their tolerance", async ({ expect }) => {
       const client = ladder.client("ask");
       const asked = await client.ask("typed", { region: "south", x0: 1, x1: 1, x2: 1, x3: 2 });
-      const { page, check } = await open("review/typed");
+      const { page, end } = await open("review/typed");
       await page.waitForSelector(`[data-question="${asked.id}"]`);
       const field = await page.waitForSelector('input[type="number"]:not([disabled])');
       await field?.type("ab-3.5");
       await page.keyboard.press("Enter");
       await expect.poll(async () => (await client.question(asked.id)).label, { timeout: 30_000 }).toBe("-3.5");
-      check();
-      const { page: asking, check: checkAsking } = await open("try/typed");
+      await end();
+      const { page: asking, end: endAsking } = await open("try/typed");
       await press(asking, "Ask");
       await says(asking, "within 1");
       await says(asking, "90.0% of truths lie in such an interval");
-      checkAsking();
+      await endAsking();
     });
 
     it.concurrent("sends a correction after the answer it corrects, even when that answer is slow", async ({
@@ -212,7 +218,7 @@ describe.skipIf(isSkipped)(
     }) => {
       const client = ladder.client("ask");
       const { id } = await client.ask("corrected", { region: "south", x0: 3, x1: 1, x2: 1, x3: 2 });
-      const { page, check } = await open("review/corrected");
+      const { page, end } = await open("review/corrected");
       await page.waitForSelector(`[data-question="${id}"]`);
       const sent: string[] = [];
       let finished = 0;
@@ -230,11 +236,11 @@ describe.skipIf(isSkipped)(
       await expect.poll(() => finished).toBe(2);
       expect(sent.map((body) => JSON.parse(body))).toMatchObject([{ label: "a" }, { label: "b" }]);
       await expect.poll(async () => (await client.question(id)).label).toBe("b");
-      check();
+      await end();
     });
 
     it.concurrent("asks with some labels as candidates, and shows a person no other", async ({ expect }) => {
-      const { page, check } = await open("try/narrowed");
+      const { page, end } = await open("try/narrowed");
       await says(page, "Any label may be answered");
       await page.click("details summary");
       for (const box of (await page.$$('fieldset input[type="checkbox"]')).slice(1)) await box.click();
@@ -251,7 +257,7 @@ describe.skipIf(isSkipped)(
       await page.keyboard.press("3");
       const client = ladder.client("admin");
       await expect.poll(async () => (await client.question(id as string)).label).toBe("c");
-      check();
+      await end();
     });
 
     it.concurrent("drops a question that was answered elsewhere, says so and shows the next one", async ({
@@ -262,7 +268,7 @@ describe.skipIf(isSkipped)(
         "overtaken",
         [0, 1].map((x0) => ({ region: "south", x0, x1: 1, x2: 2, x3: 2 })),
       );
-      const { page, check } = await open("review/overtaken");
+      const { page, end } = await open("review/overtaken");
       const front = () => page.$eval("[data-question]", (node) => (node as HTMLElement).dataset.question as string);
       await page.waitForFunction(() => document.querySelector(".tally")?.textContent?.includes("2 waiting"));
       const known = await front();
@@ -276,7 +282,7 @@ describe.skipIf(isSkipped)(
       expect((await client.question(known)).label).toBe("c");
       await says(page, "1 answered by you");
       await says(page, "No question is waiting.");
-      check();
+      await end();
     });
 
     it.concurrent("compares a version before it is promoted, asks for the name of a worse one, and rolls it back", async ({
@@ -286,7 +292,7 @@ describe.skipIf(isSkipped)(
       const { thin } = (manifest as ClassifyManifest).metrics;
       const worse = { ...manifest, metrics: { thin: { ...thin, n: 1_000, accuracy: 0.3 }, full: null } };
       await publishOn(ladder, { manifest: worse as ClassifyManifest, blobs }, null);
-      const { page, check } = await open("models/moved");
+      const { page, end } = await open("models/moved");
       const stable = async () => (await ladder.client("ask").model("moved")).pointer.stable;
       const isWhole = () =>
         page.$eval("dialog[open]", (dialog) => {
@@ -316,7 +322,7 @@ describe.skipIf(isSkipped)(
       await page.click("dialog[open] button.danger");
       await expect.poll(stable).toBe(1);
       await says(page, "rolled back to version 1");
-      check();
+      await end();
     });
 
     it.concurrent("finds a stored question by filter, and shows it by an address to share; teaches and forgets it", async ({
@@ -329,16 +335,17 @@ describe.skipIf(isSkipped)(
       );
       const { id } = asked[1] as Answer;
       await client.teach(asked[0]?.id as string, "a");
-      const { page, check } = await open("questions/found?region=north&open=true");
+      const { page, end } = await open("questions/found?region=north&open=true");
       const row = await page.waitForSelector(`tr[data-id="${id}"] a`);
       expect(await page.$$eval("tbody tr", (rows) => rows.length)).toBe(1);
       await row?.click();
       await says(page, "What each rung said");
       const address = page.url();
       expect(decodeURIComponent(address)).toContain(`#/questions/found/${id}`);
-      const { page: shared } = await open(address.split("#/")[1]);
+      const { page: shared, end: endShared } = await open(address.split("#/")[1]);
       await says(shared, "below the threshold 1.010");
       await says(shared, "Not known yet.");
+      await endShared();
       await page.select("main select", "b");
       await press(page, "Teach");
       await says(page, "b, by truth, given by token admin");
@@ -349,11 +356,11 @@ describe.skipIf(isSkipped)(
       await expect
         .poll(async () => (await client.questionPage("found")).questions.map((one) => one.id))
         .toEqual([asked[0]?.id]);
-      check();
+      await end();
     });
 
     it.concurrent("asks by form and follows a question up to the person who answers it", async () => {
-      const { page, check } = await open("try/asked");
+      const { page, end } = await open("try/asked");
       await press(page, "Ask");
       await says(page, "By the edge, version 1");
       await page.goto(`${ladder.credentials.edge}/console/#/try/followed`);
@@ -363,11 +370,11 @@ describe.skipIf(isSkipped)(
       const { questions } = await ladder.client("review").review("followed", { limit: 1 });
       await ladder.client("review").answer(questions[0]?.id as string, "c");
       await says(page, "By the person");
-      check();
+      await end();
     });
 
     it.concurrent("asks by file, drawing and camera", async () => {
-      const { page, check } = await open("try/pictures");
+      const { page, end } = await open("try/pictures");
       const file = join(ladder.folder, "picture.png");
       await writeFile(file, encodePng({ width: 8, height: 6, channels: 3, data: Uint8Array.from(sdkPixels.flat(2)) }));
       const answered = () => page.waitForFunction(() => document.querySelector(".result")?.textContent);
@@ -405,7 +412,7 @@ describe.skipIf(isSkipped)(
       await page.waitForFunction(() => (document.querySelector("video")?.videoWidth ?? 0) > 0);
       await press(page, "Take picture");
       await asked();
-      check();
+      await end();
     });
 
     it("answers 40 questions by keyboard within a minute, and each caller receives the answer", async () => {
@@ -418,7 +425,7 @@ describe.skipIf(isSkipped)(
       }));
       const asked = await ladder.client("ask").askMany("queue", instances);
       expect(asked.every(({ status }) => status === "open")).toBe(true);
-      const { page, check } = await open("review/queue");
+      const { page, end } = await open("review/queue");
       const startedAt = Date.now();
       const given = new Map<string, string>();
       for (let n = 0; n < reviewed; n++) {
@@ -444,17 +451,17 @@ describe.skipIf(isSkipped)(
       );
       expect(new Map(answers.map(({ id, label }) => [id, label]))).toEqual(given);
       expect(answers.every(({ rung }) => rung === "human")).toBe(true);
-      check();
+      await end();
     });
 
     it("shows within 5 s that the origin is down and that it is up again", async () => {
-      const { page, check } = await open("overview");
+      const { page, end } = await open("overview");
       await says(page, "Origin is up");
       await ladder.stopOrigin();
       await says(page, "Origin is down", 5_000);
       await ladder.startOrigin();
       await says(page, "Origin is up", 5_000);
-      check();
+      await end();
     });
 
     it.concurrent.for(sights)(
