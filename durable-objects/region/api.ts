@@ -201,6 +201,9 @@ export interface RegionActivity {
   breaker: "closed" | "open";
   /** The newest stored questions; absent of an object of an earlier release. */
   recent?: QuestionBrief[];
+  /** On a node alone: the questions that wait for the rung above, and the revision of the last sample that changed. */
+  backlog?: number;
+  revision?: number;
 }
 
 /** What a region tells the registry, for looks at all regions. It has totals: a later one replaces an earlier one. */
@@ -254,6 +257,30 @@ export interface RegionSummary {
   breaker: "closed" | "open";
   retrainDueAt: number | null;
   lastRun: Run | null;
+}
+
+/** A page of what a region of a node learned on site, as the rung above is told it. */
+export interface LabelsForAbove {
+  /** The region that they have above. */
+  region: string;
+  labels: { id: string; label: string; source: "truth" | "human"; instance: Instance | null; at: number }[];
+  /** The ids above of what was forgotten here. */
+  forgotten: string[];
+  revision: number;
+  isLast: boolean;
+  epoch?: string | undefined;
+}
+
+/** The sums that a region of a node may contribute; null where they are of too few labels. */
+export interface SumsForAbove {
+  /** The region that they have above. */
+  above: string;
+  backbone: string;
+  names: string[];
+  labels: number;
+  /** Grows where something is forgotten. */
+  forgotten: number;
+  sums: ArrayBuffer | null;
 }
 
 /** A contribution whose sums were checked. Its classes are those of the model, in order, then its open labels. */
@@ -365,8 +392,10 @@ export interface RegionApi {
   /** Returns the sums over all of train and of the contributions that count, on a base version's backbone. */
   sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }>;
   counts(): RegionActivity;
-  /** Counts the questions that wait for the rung above. */
-  backlog(): number;
+  /** Returns a page of what was learned on this site after a revision; null while no version serves the region. */
+  labelsForAbove(revision: number, epoch?: string): Promise<LabelsForAbove | null>;
+  /** Returns the sums of what was learned on this site; null while no version serves the region. */
+  sumsForAbove(limits: { minLabels: number; sentThrough: number }): Promise<SumsForAbove | null>;
   /** Asks the rung above at once about what has waited while it could not be reached. */
   escalateNow(): void;
   state(base: number): Promise<RegionSummary>;

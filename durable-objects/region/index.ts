@@ -52,6 +52,7 @@ import type {
   KeepCall,
   LabelContext,
   LabelRefusal,
+  LabelsForAbove,
   NewLabel,
   OpenTeaching,
   ReadRefusal,
@@ -60,12 +61,14 @@ import type {
   RegionReply,
   RegionSummary,
   SampleChanges,
+  SumsForAbove,
 } from "./api.ts";
 import { blobReader, Manifests } from "./artefacts.ts";
 import { RegionJobs } from "./jobs.ts";
 import { Archive } from "./labels/archive.ts";
 import { Certificates } from "./labels/certificates.ts";
 import { Contributing } from "./labels/contributing.ts";
+import { ForAbove } from "./labels/for-above.ts";
 import { Forgetting } from "./labels/forgetting.ts";
 import { ForgettingOwner } from "./labels/forgetting-owner.ts";
 import { Influence } from "./labels/influence.ts";
@@ -123,6 +126,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly sumTable: SumShards;
   private readonly contributionTable: Contributions;
   private readonly contributing: Contributing;
+  private readonly forAbove: ForAbove;
   private readonly heads: Heads;
   private readonly countTable: RegionCounter;
   private readonly canary: CanaryAnswers;
@@ -274,6 +278,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.sumTable = sums;
     this.contributionTable = contributions;
     this.contributing = contributing;
+    this.forAbove = new ForAbove({
+      ...{ nodeId, region, samples, embeddings, sums },
+      manifest: () => scheduled.currentManifest(),
+      samplesSince: (revision, epoch) => this.samplesSince(revision, epoch),
+    });
     this.heads = heads;
     this.countTable = counts;
     this.canary = canary;
@@ -555,12 +564,18 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
 
   counts(): RegionActivity {
     const { open } = this.questions.counts();
+    const { questions, samples, isOnNode } = this;
+    const onNode = isOnNode ? { backlog: questions.backlog(), revision: samples.lastRevision() } : {};
     const [breaker, recent] = [this.nextRung.breakerState(), this.questionLister.newest()];
-    return { region: this.region, versions: this.countTable.all(), open, breaker, recent };
+    return { region: this.region, versions: this.countTable.all(), open, breaker, recent, ...onNode };
   }
 
-  backlog(): number {
-    return this.questions.backlog();
+  labelsForAbove(revision: number, epoch?: string): Promise<LabelsForAbove | null> {
+    return this.forAbove.labels(revision, epoch);
+  }
+
+  sumsForAbove(limits: { minLabels: number; sentThrough: number }): Promise<SumsForAbove | null> {
+    return this.mutex.run(() => this.forAbove.sumsOf(limits));
   }
 
   escalateNow(): void {

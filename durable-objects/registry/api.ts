@@ -66,6 +66,14 @@ export interface LookRequest {
   budget?: { usdPerMonth: number | null };
 }
 
+/** What regions have reported since a time: how a node knows where something waits to go up. */
+export interface RegionNews {
+  /** Questions that wait for the rung above, of all regions. */
+  backlog: number;
+  /** Regions whose report is of that time or later, with the revision of the last sample that changed there. */
+  regions: { region: string; at: number; revision: number }[];
+}
+
 /** A region in a look. */
 export interface SeenRegion {
   region: string;
@@ -203,6 +211,8 @@ export interface RegistryApi {
   recentQuestions(regions: string[] | null): QuestionBrief[];
   /** Returns what was counted over time, from the oldest step that is known. */
   series(range: SeriesRange): CountedStep[];
+  /** Returns what regions have reported since a time (ms since 1970), without asking any. */
+  news(since: number): RegionNews;
   /** Returns what is known of all regions together, and of some of them, without asking any. */
   look(request: LookRequest): RegistryLook;
 

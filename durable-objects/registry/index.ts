@@ -29,6 +29,7 @@ import type {
   CountBatch,
   CountedStep,
   LookRequest,
+  RegionNews,
   RegisteredVersion,
   RegistryApi,
   RegistryLook,
@@ -165,6 +166,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       regionObject: (region) => regionObject(env, model, region),
     });
     this.looks = new Looks({
+      isOnNode: env.UPLINK !== undefined,
       ...{ reports: new Reports(sql), edgeCounts: this.edgeCounts, rollout, jobs, canary: () => this.watch.state() },
       ...{ groups: this.groups, spendings: this.spendings, series: new SeriesTable(sql) },
       readRegion: async (region, base) => {
@@ -339,6 +341,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   look(request: LookRequest): RegistryLook {
     return this.looks.look(request);
+  }
+
+  news(since: number): RegionNews {
+    return this.looks.news(since);
   }
 
   takeTurns(rung: string, wanted: number, limit: RateLimit): Turns {

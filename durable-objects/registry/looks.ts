@@ -13,7 +13,7 @@ import { addTotals, countsByBase, noTotals, type RegionTotals, totalsOf } from "
 import { within } from "#core/within.ts";
 import type { Jobs } from "../jobs.ts";
 import type { RegionReport } from "../region/api.ts";
-import type { CountedStep, LookRequest, RegistryLook, ReportReceipt, WatchedCanary } from "./api.ts";
+import type { CountedStep, LookRequest, RegionNews, RegistryLook, ReportReceipt, WatchedCanary } from "./api.ts";
 import type { GroupCertificates } from "./group-certificates.ts";
 import type { Rollout } from "./rollout.ts";
 import type { Spendings } from "./spendings.ts";
@@ -23,6 +23,8 @@ import type { SeriesTable } from "./tables/series.ts";
 
 /** A region reports this often while something changes there; with many regions less often, so that all send 4 a second. */
 const reportEveryMs = 10_000;
+/** On a node no row is billed, and reports say what is to go up. */
+const reportEveryMsOnNode = 1_000;
 const reportEveryMsPerRegion = 250;
 /** The last change before a pause takes a job, and so more rows: all regions have one a second, each at least every ten minutes. */
 const trailingMsPerRegion = 1_000;
@@ -39,6 +41,7 @@ const askAgainMs = 60_000;
 
 /** What looking needs. */
 interface Needs {
+  isOnNode: boolean;
   reports: Reports;
   edgeCounts: EdgeCounts;
   series: SeriesTable;
@@ -94,7 +97,8 @@ export class Looks {
     this.sums = sums;
     addReport(sums, region, report, now);
     const { regions } = sums.totals;
-    const everyMs = Math.max(reportEveryMs, regions * reportEveryMsPerRegion);
+    const leastMs = this.needs.isOnNode ? reportEveryMsOnNode : reportEveryMs;
+    const everyMs = Math.max(leastMs, regions * reportEveryMsPerRegion);
     const trailingMs = Math.max(everyMs, Math.min(trailingMaxMs, regions * trailingMsPerRegion));
     return { base: this.baseOf(region), everyMs, trailingMs };
   }
@@ -132,6 +136,10 @@ export class Looks {
       unanswered: [...sums.missing].slice(0, namedMax),
       breakersOpen: [...sums.breakersOpen].slice(0, namedMax),
     };
+  }
+
+  news(since: number): RegionNews {
+    return this.needs.reports.news(since);
   }
 
   /** Runs the job `ask-regions`: asks some regions whose report is missing, or of a version that does not serve them now. */

@@ -51,19 +51,24 @@ export class Above {
     return bodyOf(await this.send(`/v1/blobs/${sha256}`, {}, blobMs), maxBytes);
   }
 
-  async post(path: string, body: unknown): Promise<void> {
-    const response = await this.send(
-      path,
-      { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) },
-      replyMs,
-    );
-    await response.body?.cancel();
+  /**
+   * Sends a request that changes something there. Returns what it replied, also where it refuses this request; throws where it can't
+   * be reached, is busy, or does not take the node's token.
+   */
+  async call(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<Called> {
+    const json = { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    const response = await this.send(path, { method, ...(body === undefined ? {} : json) }, replyMs, isRefusal);
+    const text = new TextDecoder().decode(await bodyOf(response, jsonMaxBytes));
+    const reply = parsed(text);
+    const detail = typeof reply === "object" && reply && "detail" in reply ? String(reply.detail).slice(0, 500) : "";
+    return { status: response.status, reply, detail };
   }
 
   private async send(
     path: string,
     init: { method?: string; headers?: Record<string, string>; body?: string },
     timeoutMs: number,
+    isTaken: (status: number) => boolean = () => false,
   ): Promise<Response> {
     const headers = { ...init.headers, authorization: `Bearer ${this.token}` };
     const signal = AbortSignal.timeout(timeoutMs);
@@ -78,13 +83,33 @@ export class Above {
         );
       },
     );
-    if (response.ok || response.status === 304) return response;
+    if (response.ok || response.status === 304 || isTaken(response.status)) return response;
     await response.body?.cancel();
     if (isRedirect(response)) throw new AboveError("cut", `${this.url} redirects, which is not followed`);
     const { status } = response;
     const reason = `${this.url} replied to ${path} with status ${status}`;
     if (status === 401 || status === 403) throw new AboveError("revoked", reason);
     throw new AboveError(status === 404 || status === 405 ? "missing" : "cut", reason);
+  }
+}
+
+/** What the rung above replied: its JSON, and where it is a problem document, the detail. */
+export interface Called {
+  status: number;
+  reply: unknown;
+  detail: string;
+}
+
+/** Whether a status refuses a request for what it is: another one may be taken. 401 refuses the node, 429 says later. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 401 && status !== 408 && status !== 429;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

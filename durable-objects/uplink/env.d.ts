@@ -5,6 +5,8 @@ interface Env {
   UPLINK_SECONDS?: string;
   /** The machine, as JSON: {memoryBytes, cores, arch}. */
   NODE_HOST?: string;
+  /** How often sums of a region go up at most, in seconds; 300 unless given. */
+  SUMS_SECONDS?: string;
   /** What a node shares with the rung above. */
   SHARE?: string;
 }

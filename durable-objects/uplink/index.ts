@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { UplinkState } from "#core/contract/index.ts";
 import { rungHostOf } from "#core/rung-kind.ts";
-import { Jobs } from "../jobs.ts";
+import { Jobs, type Step } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { regionObject, registryObject } from "../stubs.ts";
 import { Above } from "./above.ts";
@@ -9,7 +9,11 @@ import type { UplinkApi } from "./api.ts";
 import { migrations } from "./migrations.ts";
 import { Pulling } from "./pulling.ts";
 import { Rounds } from "./rounds.ts";
+import { Sharing } from "./sharing.ts";
+import { ContributedRegions } from "./tables/contributed.ts";
 import { Line } from "./tables/line.ts";
+import { Settings } from "./tables/settings.ts";
+import { SharedRegions } from "./tables/shared.ts";
 import { TakenModels } from "./tables/taken.ts";
 
 /** A node's connection to the rung above. There is one, and only in the Worker of a node. */
@@ -18,6 +22,8 @@ export class UplinkObject extends DurableObject<Env> implements UplinkApi {
   private readonly line: Line;
   private readonly taken: TakenModels;
   private readonly rounds: Rounds;
+  private readonly sharing: Sharing;
+  private readonly contributed: ContributedRegions;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -26,29 +32,35 @@ export class UplinkObject extends DurableObject<Env> implements UplinkApi {
     const line = new Line(sql);
     const taken = new TakenModels(sql);
     const above = new Above(env.NEXT_RUNG_URL, env.NEXT_RUNG_TOKEN);
-    this.jobs = new Jobs(ctx.storage, {
+    const steps: Record<string, Step> = {
+      follow: () => sharing.follow(),
       round: () => this.rounds.run(),
       model: (model) => pulling.take(model),
-    });
+      samples: (region) => sharing.sendSamples(region),
+      sums: (region) => sharing.sendSums(region),
+      withdraw: (region) => sharing.withdraw(region),
+    };
+    // What is slow above holds up no round.
+    this.jobs = new Jobs(ctx.storage, steps, { model: { atOnce: 1 }, samples: { atOnce: 4 }, sums: { atOnce: 2 } });
     const registry = (model: string) => registryObject(env, model);
     const { ARTEFACTS: artefacts, PUBLISH_KEYS: publishKeys } = env;
     const pulling = new Pulling({
       ...{ above, publishKeys, artefacts, taken, jobs: this.jobs, registry },
       host: rungHostOf(env),
     });
+    const contributed = new ContributedRegions(sql);
+    const sharing = new Sharing({
+      ...{ share: env.SHARE, sumsSeconds: env.SUMS_SECONDS, above, taken, contributed, jobs: this.jobs, registry },
+      ...{ shared: new SharedRegions(sql), settings: new Settings(sql) },
+      region: (model, region) => regionObject(env, model, region),
+    });
     this.rounds = new Rounds({
-      ...{
-        nodeId: env.NODE_ID,
-        seconds: env.UPLINK_SECONDS,
-        share: env.SHARE,
-        host: env.NODE_HOST,
-        above,
-        line,
-        taken,
-        pulling,
-      },
+      ...{ nodeId: env.NODE_ID, seconds: env.UPLINK_SECONDS, host: env.NODE_HOST, publishKeys },
+      ...{ above, line, taken, pulling, sharing },
       regions: async (model) => (await registry(model).regions()).map((region) => regionObject(env, model, region)),
     });
+    this.contributed = contributed;
+    this.sharing = sharing;
     this.line = line;
     this.taken = taken;
   }
@@ -63,6 +75,11 @@ export class UplinkObject extends DurableObject<Env> implements UplinkApi {
 
   state(): UplinkState {
     const models = this.taken.all().map(({ triedAt: _, ...model }) => model);
-    return { above: this.env.NEXT_RUNG_URL, ...this.line.get(), heardAt: this.rounds.heardAt, models };
+    const contributions = this.contributed.all().map(({ model, region, labels, at, fault }) => {
+      return { model, region, labels, at, fault };
+    });
+    const { heardAt, backlog } = this.rounds;
+    const { share } = this.sharing;
+    return { above: this.env.NEXT_RUNG_URL, ...this.line.get(), heardAt, models, share, backlog, contributions };
   }
 }

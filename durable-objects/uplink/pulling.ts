@@ -13,8 +13,6 @@ import type { Remote } from "../stubs.ts";
 import { type Above, AboveError } from "./above.ts";
 import type { TakenModel, TakenModels } from "./tables/taken.ts";
 
-/** How long one step fetches blobs; another one goes on, so that the node says meanwhile that it lives. */
-const stepMs = 5_000;
 /** When a version that was refused is tried again: what is broken above may have been repaired. */
 const refusedMs = 60_000;
 
@@ -72,7 +70,7 @@ export class Pulling {
     const revision = listed.revision ?? known.revision;
     try {
       if (revision < known.revision) throw new ArtefactError(`models/${model}`, olderFault(revision, known.revision));
-      if (known.version !== listed.stable && !(await this.takeVersion(model, listed.stable))) return Date.now();
+      if (known.version !== listed.stable) await this.takeVersion(model, listed.stable);
       taken.set({ model, revision, version: listed.stable, fault: null, triedAt });
     } catch (error) {
       // While the line is cut nothing is known to be wrong with the model: the next round tries again.
@@ -82,24 +80,19 @@ export class Pulling {
     return null;
   }
 
-  /** Takes a version: its blobs, then its manifest, then the pointer. Returns false where the next step goes on. */
-  private async takeVersion(model: string, version: number): Promise<boolean> {
+  /** Takes a version: its blobs, then its manifest, then the pointer. Blobs that are there are not fetched again. */
+  private async takeVersion(model: string, version: number): Promise<void> {
     const { above, publishKeys, registry } = this.needs;
     const keys = publicKeysSchema.parse(JSON.parse(publishKeys));
     const text = await above.text(`/v1/models/${model}/manifest?version=${version}`);
     const manifest = await checkManifest(model, version, text, keys);
-    const until = Date.now() + stepMs;
-    for (const { blob, isPrivate } of neededBlobs(manifest)) {
-      if (Date.now() > until) return false;
-      await this.fetchBlob(blob, isPrivate);
-    }
+    for (const { blob, isPrivate } of neededBlobs(manifest)) await this.fetchBlob(blob, isPrivate);
     await checkLoads(manifest, this.needs.host, this.readBlob);
     const taken = await registry(model).take(manifest);
     if (!taken.ok) throw new Error(`this node's registry does not take it: ${JSON.stringify(taken.error)}`);
     const moved = await registry(model).rollout(version, null);
     if (!moved.ok) throw new Error(`this node's registry does not roll it out: ${JSON.stringify(moved.error)}`);
     console.log(JSON.stringify({ event: "version-taken", model, version, from: above.url }));
-    return true;
   }
 
   /** Fetches a blob that is not there, and stores it where its bytes have its hash. */

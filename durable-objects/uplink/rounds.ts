@@ -1,9 +1,12 @@
-import type { UplinkState } from "#core/contract/index.ts";
+import { canonicalJson } from "#core/canonical.ts";
+import { type NodeReport, nodeKeysSchema, reportedModelsMax, type UplinkState } from "#core/contract/index.ts";
+import { keysChangedEvent } from "#core/node-events.ts";
 import { release } from "#core/release.ts";
 import type { RegionApi } from "../region/api.ts";
 import type { Remote } from "../stubs.ts";
 import { type Above, AboveError } from "./above.ts";
 import type { Pulling } from "./pulling.ts";
+import type { Sharing } from "./sharing.ts";
 import type { Line } from "./tables/line.ts";
 import type { TakenModels } from "./tables/taken.ts";
 
@@ -13,21 +16,22 @@ const cutMaxMs = 3_000;
 /** Regions that are called at a time. */
 const regionsAtOnce = 20;
 
-type Region = Pick<Remote<RegionApi>, "backlog" | "escalateNow">;
+type Region = Pick<Remote<RegionApi>, "escalateNow">;
 
 /** What a round reads and changes. */
 interface RoundsNeeds {
   nodeId: string;
   /** The setting UPLINK_SECONDS. */
   seconds: string | undefined;
-  /** The setting SHARE. */
-  share: string | undefined;
   /** The setting NODE_HOST: the machine, as JSON. */
   host: string | undefined;
+  /** The keys that the node trusts: the setting PUBLISH_KEYS. */
+  publishKeys: string;
   above: Above;
   line: Line;
   taken: Pick<TakenModels, "all">;
   pulling: Pick<Pulling, "look">;
+  sharing: Pick<Sharing, "look" | "isBack" | "share">;
   /** The objects of all regions of a model. */
   regions: (model: string) => Promise<Region[]>;
 }
@@ -35,9 +39,13 @@ interface RoundsNeeds {
 /** The job `round`: asks the rung above for what is new, and says there that the node lives. */
 export class Rounds {
   heardAt: number | null = null;
+  /** Questions and changes of samples that waited to go up at the last round. */
+  backlog = 0;
   private readonly needs: RoundsNeeds;
   /** Whether this instance has told the regions that the rung above is there. */
   private hasWoken = false;
+  /** The keys of the rung above that this instance has told of. */
+  private knownKeys = "";
 
   constructor(needs: RoundsNeeds) {
     this.needs = needs;
@@ -45,13 +53,13 @@ export class Rounds {
 
   /** Never throws: the next round tries again. Returns when that is due. */
   async run(): Promise<number> {
-    const { pulling, above, nodeId } = this.needs;
+    const { pulling, sharing } = this.needs;
     try {
       await pulling.look();
       this.heardAt = Date.now();
       await this.isBack();
-      // An older rung above keeps no list of nodes.
-      await above.post(`/v1/nodes/${encodeURIComponent(nodeId)}/alive`, await this.report()).catch(unlessRevoked);
+      this.backlog = await sharing.look();
+      await this.sayAlive(this.backlog);
       return Date.now() + this.everyMs();
     } catch (error) {
       const isRevoked = error instanceof AboveError && error.fault === "revoked";
@@ -70,6 +78,7 @@ export class Rounds {
     const wasAway = this.note("connected", null);
     if (this.hasWoken && !wasAway) return;
     this.hasWoken = true;
+    this.needs.sharing.isBack();
     await this.each((region) => region.escalateNow());
   }
 
@@ -81,13 +90,32 @@ export class Rounds {
     return true;
   }
 
-  private async report() {
-    const { taken, share = "", host } = this.needs;
+  /** Reports to the rung above, and learns which keys are valid there. An older one keeps no list of nodes. */
+  private async sayAlive(backlog: number): Promise<void> {
+    const { above, nodeId, taken, sharing, host, publishKeys } = this.needs;
     const models = taken.all().map(({ model, version, revision }) => ({ model, version, revision }));
-    const waiting = await this.each((region) => region.backlog());
-    const backlog = waiting.reduce((sum, n) => sum + n, 0);
     const machine = host ? { host: JSON.parse(host) } : {};
-    return { version: release, models, backlog, share, state: "connected", ...machine };
+    const report: NodeReport = {
+      ...{ version: release, models: models.slice(0, reportedModelsMax), backlog, share: sharing.share },
+      ...machine,
+    };
+    const path = `/v1/nodes/${encodeURIComponent(nodeId)}/alive`;
+    const called = await above.call("POST", path, report).catch((error: unknown) => {
+      // Only the list of models says whether the rung above can be reached: a report that it does not take cuts no line.
+      if (error instanceof AboveError && error.fault === "revoked") throw error;
+      return { status: 503, reply: null, detail: String(error) };
+    });
+    const { status, reply, detail } = called;
+    if (status >= 300 && status !== 404 && status !== 405) {
+      console.warn(JSON.stringify({ event: "report-not-taken", status, detail }));
+    }
+    const keys = nodeKeysSchema.safeParse(reply);
+    if (status !== 200 || !keys.success) return;
+    const found = canonicalJson(keys.data.publishKeys);
+    if (found === canonicalJson(JSON.parse(publishKeys)) || found === this.knownKeys) return;
+    this.knownKeys = found;
+    // `scripts/node/run.ts` reads this line: it takes the keys and starts workerd with them.
+    console.log(JSON.stringify({ event: keysChangedEvent, keys: Object.keys(keys.data.publishKeys) }));
   }
 
   /** Calls each region of each model; those that do not answer are left out. */
@@ -101,11 +129,4 @@ export class Rounds {
     }
     return replies;
   }
-}
-
-// Only the list of models says whether the rung above can be reached: a report that it does not take cuts no line.
-function unlessRevoked(error: unknown): void {
-  if (error instanceof AboveError && error.fault === "revoked") throw error;
-  const isOlder = error instanceof AboveError && error.fault === "missing";
-  if (!isOlder) console.warn(JSON.stringify({ event: "report-not-taken", error: String(error) }));
 }

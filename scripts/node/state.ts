@@ -100,7 +100,8 @@ export async function settingsOfNode(state: NodeState): Promise<Record<string, s
 /** Settings that the environment may give: those of the edge that a node has a use for, and keys of rungs that are not ours. */
 function fromEnvironment(): Record<string, string> {
   const isTaken = (name: string) =>
-    ["PUBLIC_ASK", "ALLOWED_ORIGINS", "LOG_ANSWERS", "UPLINK_SECONDS"].includes(name) || name.startsWith("RUNG_KEY_");
+    ["PUBLIC_ASK", "ALLOWED_ORIGINS", "LOG_ANSWERS", "UPLINK_SECONDS", "SUMS_SECONDS"].includes(name) ||
+    name.startsWith("RUNG_KEY_");
   return Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => isTaken(entry[0]) && !!entry[1]),
   );

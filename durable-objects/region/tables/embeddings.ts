@@ -111,6 +111,24 @@ export class Embeddings {
     return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
   }
 
+  /**
+   * Returns what the sums of train contain of samples that are not to go up. Without classes: of labels that are not trusted,
+   * that the origin gave, or that changed last in a revision that went up; with classes: of the other labels of these.
+   */
+  countedWithout(
+    backbone: string,
+    { sentThrough, classes }: { sentThrough: number; classes: readonly number[] },
+  ): { vector: Int16Array; label: number; weight: number }[] {
+    const isLeft = "(s.trusted = 0 OR s.source = 'origin' OR s.revision <= ?2)";
+    const which = classes.length === 0 ? isLeft : `NOT ${isLeft} AND e.label IN (SELECT value FROM json_each(?3))`;
+    const rows = this.sql.exec<{ vector: ArrayBuffer; label: number; weight: number }>(
+      `SELECT e.vector, e.label, e.weight FROM embeddings e JOIN samples s ON s.number = e.number
+       WHERE e.backbone = ?1 AND s.split = 'train' AND e.weight > 0 AND ${which}`,
+      ...[backbone, sentThrough, ...(classes.length === 0 ? [] : [JSON.stringify(classes)])],
+    );
+    return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
+  }
+
   of(sample: number): CountedEmbedding[] {
     return Array.from(
       embeddingsTable.select(this.sql, "WHERE number = ?", sample),

@@ -217,6 +217,11 @@ export class Samples {
     return [...tombstonesTable.select(this.sql, clause, after, upTo, limit)];
   }
 
+  /** Returns the revision in which a sample was forgotten last; 0 where none was. */
+  lastForgotten(): number {
+    return this.sql.exec<{ last: number }>("SELECT coalesce(max(revision), 0) AS last FROM tombstones").one().last;
+  }
+
   counts(): Record<Split, number> {
     const counts = { train: 0, validation: 0, calibration: 0 };
     const rows = this.sql.exec<{ split: Split; n: number }>("SELECT split, count(*) AS n FROM samples GROUP BY split");

@@ -1,6 +1,6 @@
 import type { RegionReport } from "../../region/api.ts";
 import { json, number, table, text } from "../../table.ts";
-import type { SeenRegion } from "../api.ts";
+import type { RegionNews, SeenRegion } from "../api.ts";
 
 const reports = table("reports", { region: text(), at: number(), base: number(), value: json<RegionReport>() });
 
@@ -45,6 +45,18 @@ export class Reports {
   /** Returns those of the names that are known. */
   of(names: readonly string[]): Reported[] {
     return names.flatMap((name) => [...this.join("WHERE regions.region = ?", name)]);
+  }
+
+  /** Returns the sum of all backlogs, and the regions whose report is of a time or later. */
+  news(since: number): RegionNews {
+    const query = "SELECT coalesce(sum(json_extract(value, '$.activity.backlog')), 0) AS backlog FROM reports";
+    const { backlog } = this.sql.exec<{ backlog: number }>(query).one();
+    const regions = this.sql.exec<{ region: string; at: number; revision: number }>(
+      `SELECT region, at, coalesce(json_extract(value, '$.activity.revision'), 0) AS revision FROM reports
+       WHERE at >= ? ORDER BY region`,
+      since,
+    );
+    return { backlog, regions: regions.toArray() };
   }
 
   /** Lists the known regions after one with the version that their report is about; null without a report. */

@@ -10,11 +10,11 @@ export const nodesMax = 500;
 export const nodeKeepMs = 30 * 24 * 3600_000;
 /** Bytes of a node's report, and models that it may name. */
 export const nodeReportMaxBytes = 32 * 1024;
-const reportedModelsMax = 200;
+export const reportedModelsMax = 200;
 
 /**
- * What may leave a node's site. `samples`: questions that it escalates; `sums` and `nothing`: no instance, so that its ladder
- * ends at its own people. Samples and sums themselves do not go up yet.
+ * What may leave a node's site. `samples`: questions that it escalates, and the labels that are given there; `sums` and `nothing`:
+ * no instance, so that its ladder ends at its own people. With `sums`, exact sums over the labels of each region go up.
  */
 export const shares = ["samples", "sums", "nothing"] as const;
 export const shareSchema = z.enum(shares);

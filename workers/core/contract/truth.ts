@@ -34,6 +34,8 @@ export const truthsSchema = z
       .min(1)
       .max(batchMaxQuestions),
     at: z.int().nonnegative().optional(),
+    /** Who gave them: `truth` unless given. Only a rung below says that people there did. */
+    source: z.enum(["truth", "human"]).optional(),
   })
   .meta({ id: "Truths" });
 export type Truths = z.infer<typeof truthsSchema>;

@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { modelNameSchema } from "./manifest.ts";
+import { shareSchema } from "./node.ts";
+import { regionSchema } from "./region.ts";
 
 export const uplinkStateSchema = z
   .strictObject({
@@ -27,6 +29,23 @@ export const uplinkStateSchema = z
         fault: z.string().nullable(),
       }),
     ),
+    /** What it may send up, and how many questions and changes of samples waited for that when it last looked. */
+    share: shareSchema.optional(),
+    backlog: z.int().nonnegative().optional(),
+    /** The sums that are above, by region here. */
+    contributions: z
+      .array(
+        z.strictObject({
+          model: modelNameSchema,
+          region: regionSchema,
+          labels: z.number(),
+          /** When they were sent, ms since 1970; 0 where they were not yet. */
+          at: z.int(),
+          /** Why the rung above did not take them; null where it did. */
+          fault: z.string().nullable(),
+        }),
+      )
+      .optional(),
   })
   .meta({ id: "UplinkState" });
 /** A node's connection to the rung above, and what it has taken from there. */

@@ -45,8 +45,9 @@ interface Placed {
 async function postTruths(call: Call): Promise<Response> {
   const model = modelOf(call);
   const resolved = await resolveModel(call, model);
-  const { truths, at } = await readTruths(call, resolved);
-  const context = labelContextOf(call, at);
+  const { truths, at, source = "truth" } = await readTruths(call, resolved);
+  if (source === "human") requireScope(call, "rung");
+  const context = { ...labelContextOf(call, at), source };
   const { pointer } = resolved;
   const manifest = classifying(resolved.manifest);
   const placed = await place(call, manifest, truths);
