@@ -137,7 +137,11 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
       if (node && node.reportedAt !== null) return fail({ kind: "node-enrolled", id });
       if (!node && !this.under.hasRoom(now)) return fail({ kind: "nodes-full", max: nodesMax });
       const order = { ...newTokenSchema.parse({ id, scopes: nodeScopes, trusted: true, expiresAt: validUntil }) };
-      if (!this.tokens.hasRoom(now, 1, order)) return fail({ kind: "tokens-full", max: activeTokensMax });
+      // An invitation that is still valid is replaced: it counts already.
+      const isActive = token !== null && (token.expiresAt === null || token.expiresAt > now);
+      if (!isActive && !this.tokens.hasRoom(now, 1, order)) {
+        return fail({ kind: "tokens-full", max: activeTokensMax });
+      }
       if (token) this.tokens.change(id, { scopes: [], expiresAt: validUntil });
       else this.tokens.add({ ...order, scopes: [] }, now);
       this.secrets.add(id, sha256, now, now);

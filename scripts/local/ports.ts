@@ -3,16 +3,18 @@ import { startCommand } from "./process.ts";
 
 /** Throws an error that names the option when a port is in use. */
 export async function checkPort(port: number, option: string): Promise<void> {
+  const next = `Stop the program that uses it, or choose another port: ${option}=<port> ${startCommand}`;
+  await checkFree("127.0.0.1", port, (what) => `Port ${port} ${what}. ${next}`);
+}
+
+/** Throws where nothing can listen on a port. `messageOf` completes "… is taken". */
+export async function checkFree(host: string, port: number, messageOf: (what: string) => string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();
-    probe.once("error", () => {
-      reject(
-        new Error(
-          `Port ${port} is taken. Stop the program that uses it, or choose another port: ${option}=<port> ${startCommand}`,
-        ),
-      );
+    probe.once("error", ({ code }: NodeJS.ErrnoException) => {
+      reject(new Error(messageOf(code === "EADDRINUSE" ? "is taken" : `can't be used (${code})`)));
     });
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
+    probe.listen(port, host, () => probe.close(() => resolve()));
   });
 }
 

@@ -4,9 +4,11 @@ import { copyFile, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { isRunning, isStopped, type Mark, markOf, readMarks, removeMarks, writeMarks } from "./marks.ts";
+import { release } from "#core/release.ts";
+import { readJson } from "../local/read-json.ts";
+import { isRunning, isStopped, type Mark, markOf, removeMarks, writeMarks } from "./marks.ts";
 import { runningIn, workerdIn } from "./running.ts";
-import { pathsOf, readNode, softwareVersion } from "./state.ts";
+import { pathsOf, readNode } from "./state.ts";
 
 export const backupFormat = "upriver-node-backup/1";
 /** The file of a backup that says what it is. */
@@ -52,7 +54,7 @@ export async function backUp(data: string, target: string): Promise<BackupResult
   if (existsSync(target)) throw new Error(`${target} exists. Name a file or folder that does not exist yet.`);
   const making = `${resolve(target)}.making-${process.pid}`;
   const paths = pathsOf(data);
-  const release = await holdBackup(paths.backup);
+  const end = await holdBackup(paths.backup);
   try {
     await mkdir(join(making, "objects"), { recursive: true, mode: 0o700 });
     const workerd = await workerdOf(data);
@@ -70,20 +72,20 @@ export async function backUp(data: string, target: string): Promise<BackupResult
       pausedMs = performance.now() - begins;
     }
     await copyFile(paths.state, join(making, "node.json"));
-    const backup: Backup = { format: backupFormat, node: state.id, at, version: softwareVersion() };
+    const backup: Backup = { format: backupFormat, node: state.id, at, version: release };
     await writeFile(join(making, backupFile), JSON.stringify(backup), { mode: 0o600 });
     await finish(making, resolve(target));
     const bytes = [...copied.values()].reduce((sum, { size }) => sum + size, 0);
     return { ...backup, path: target, files: copied.size, bytes, pausedMs };
   } finally {
     for (const left of [making, `${making}.tar`]) await rm(left, { recursive: true, force: true });
-    await release();
+    await end();
   }
 }
 
 /** Marks the folder as one that is backed up, so that no other backup begins, and a node wakes if this process is killed. */
 async function holdBackup(path: string): Promise<() => Promise<void>> {
-  const other = await readMarks<Mark>(path);
+  const other = await readJson<Mark>(path);
   if (other && (await isRunning(other))) {
     throw new Error(`A backup of this node is under way (process ${other.pid}). Start this one when it is done.`);
   }

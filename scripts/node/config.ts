@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { durableObjects } from "../local/workerd.ts";
 
 /** What a node's configuration names: folders, the address it listens on, and settings by name. */
 export interface NodeConfig {
@@ -15,12 +16,9 @@ export interface NodeConfig {
   variables: readonly string[];
 }
 
-/** Objects, by binding. A name of a class and its key must never change: they lead to what is stored. */
+/** The class of each object, by binding. Its name and its key must never change: they lead to what is stored. */
 const objects = {
-  REGION: "RegionObject",
-  REGISTRY: "RegistryObject",
-  REVIEW: "ReviewObject",
-  TOKENS: "TokensObject",
+  ...Object.fromEntries(Object.entries(durableObjects).map(([name, { className }]) => [name, className])),
   ARTEFACTS_OBJECT: "ArtefactsObject",
   UPLINK: "UplinkObject",
 };

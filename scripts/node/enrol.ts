@@ -49,7 +49,12 @@ async function enrolled({ data, above, enrol }: NodeChoice): Promise<NodeState> 
   return newNode(above, enrolment);
 }
 
-async function broughtUpToDate(known: NodeState, above: string | undefined, say: (line: string) => void) {
+/** Returns a node's state with the keys that are valid above now, and with tokens of new scopes. */
+export async function broughtUpToDate(
+  known: NodeState,
+  above: string | undefined,
+  say: (line: string) => void,
+): Promise<NodeState> {
   const state = { ...known, above: above ?? known.above };
   return renewed(state, await keysOf(state, say));
 }

@@ -31,15 +31,6 @@ export async function isStopped(pid: number): Promise<boolean> {
   return states.every((fields) => fields === null || fields[stateField] === "T");
 }
 
-/** Reads the marks that a file holds; null where there is none that can be read. */
-export async function readMarks<T>(path: string): Promise<T | null> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as T;
-  } catch {
-    return null;
-  }
-}
-
 export async function writeMarks(path: string, marks: object): Promise<void> {
   await writeSecret(path, JSON.stringify(marks));
 }

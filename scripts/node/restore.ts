@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
-import { cp, mkdir, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { readJson } from "../local/read-json.ts";
 import { type Backup, backupFile, backupFormat } from "./backup.ts";
 import { workerdIn } from "./running.ts";
 
@@ -33,8 +34,7 @@ export async function restoreNode(backup: string, data: string): Promise<Backup>
 }
 
 async function describe(folder: string, backup: string): Promise<Backup> {
-  const text = await readFile(join(folder, backupFile), "utf8").catch(() => "null");
-  const found = parsed(text);
+  const found = await readJson<Backup>(join(folder, backupFile));
   if (found?.format === backupFormat) return found;
   throw new Error(
     `${backup} is no backup of a node that this version can read. Name what 'npx upriver node backup' made.`,
@@ -46,12 +46,4 @@ async function entriesOf(folder: string): Promise<string[]> {
     if (error.code === "ENOENT") return [];
     throw error;
   });
-}
-
-function parsed(text: string): Backup | null {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -1,10 +1,15 @@
-import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { keysChangedEvent } from "#core/node-events.ts";
+import { checkFree } from "../local/ports.ts";
 import { tail } from "../local/process.ts";
 import { RotatedLog } from "../local/rotated-log.ts";
-import { type NodeChoice, openNode } from "./enrol.ts";
+import { broughtUpToDate, type NodeChoice, openNode } from "./enrol.ts";
 import { claim, unclaim, wakeFrozen } from "./running.ts";
 import { type RunningNode, startNode } from "./start.ts";
-import { type NodeState, pathsOf, settingsOfNode } from "./state.ts";
+import { type NodeState, pathsOf, readNode, saveNode, settingsOfNode } from "./state.ts";
+
+/** How often a node's process looks whether its settings have changed. */
+const lookEveryMs = 1_000;
 
 export interface RunOptions extends NodeChoice {
   host: string;
@@ -19,7 +24,8 @@ export async function runNode(options: RunOptions): Promise<number> {
   const state = await openNode(options, (line) => console.error(line));
   const mark = await claim(data, address);
   try {
-    await checkPort(host, port);
+    const next = "Stop the program that uses it, or choose another with --port.";
+    await checkFree(host, port, (what) => `Port ${port} of ${host} ${what}. ${next}`);
     return await served(state, options, address, mark, isJson);
   } finally {
     await unclaim(data);
@@ -27,7 +33,7 @@ export async function runNode(options: RunOptions): Promise<number> {
 }
 
 async function served(
-  state: NodeState,
+  first: NodeState,
   { data, host, port }: RunOptions,
   address: string,
   mark: (workerd: number | null) => Promise<void>,
@@ -35,6 +41,7 @@ async function served(
 ): Promise<number> {
   const { log: path } = pathsOf(data);
   const log = new RotatedLog(path);
+  let state = first;
   let stopped = false;
   let node: RunningNode | null = null;
   const stop = () => {
@@ -44,20 +51,56 @@ async function served(
     void node?.stop();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  const onLog = (line: string) => {
+    log.write(new TextEncoder().encode(`${line}\n`));
+    if (line.includes(`"event":"${keysChangedEvent}"`)) void takeKeys(data);
+  };
   try {
-    const onLog = (line: string) => log.write(new TextEncoder().encode(`${line}\n`));
-    node = await startNode({ data, host, port, settings: await settingsOfNode(state), onLog, onSpawn: mark });
-    const unwatch = wakeFrozen(data, node.pid);
-    if (stopped) await node.stop();
-    else console.log(isJson ? JSON.stringify(ready(state, address, path)) : welcome(state, address, data, path));
-    const why = await node.ended;
-    unwatch();
-    if (stopped) return 0;
-    console.error(`workerd of node '${state.id}' ended (${why}). The end of its log (${path}):\n${await tail(path)}`);
-    return 1;
+    for (let isFirst = true; ; isFirst = false) {
+      node = await startNode({ data, host, port, settings: await settingsOfNode(state), onLog, onSpawn: mark });
+      const unwatch = wakeFrozen(data, node.pid);
+      if (stopped) await node.stop();
+      else if (isFirst)
+        console.log(isJson ? JSON.stringify(ready(state, address, path)) : welcome(state, address, data, path));
+      const ending = new AbortController();
+      const end = await Promise.race([node.ended, changed(data, state, ending.signal)]);
+      ending.abort();
+      unwatch();
+      if (stopped) {
+        await node.ended;
+        return 0;
+      }
+      if (typeof end === "string") {
+        console.error(
+          `workerd of node '${state.id}' ended (${end}). The end of its log (${path}):\n${await tail(path)}`,
+        );
+        return 1;
+      }
+      console.error(`The settings of node '${state.id}' have changed: workerd starts again with them.`);
+      await node.stop();
+      if (stopped) return 0;
+      state = end;
+    }
   } finally {
     log.close();
   }
+}
+
+/** Resolves with a node's state once another one is stored. */
+async function changed(data: string, known: NodeState, signal: AbortSignal): Promise<NodeState> {
+  const before = JSON.stringify(known);
+  for (;;) {
+    // What has ended resolves nothing.
+    await setTimeout(lookEveryMs, null, { signal, ref: false }).catch(() => new Promise<never>(() => {}));
+    const state = await readNode(data).catch(() => null);
+    if (state && JSON.stringify(state) !== before) return state;
+  }
+}
+
+/** Stores the keys that are valid above now: the node starts again with them. */
+async function takeKeys(data: string): Promise<void> {
+  const known = await readNode(data);
+  if (known) await saveNode(data, await broughtUpToDate(known, undefined, () => {}));
 }
 
 function ready({ id, above, share, tokens }: NodeState, url: string, log: string) {
@@ -79,16 +122,4 @@ function welcome({ id, above, share, tokens }: NodeState, url: string, data: str
 
 function consoleOf(url: string, token: string): string {
   return `${url}/console/#token=${token}`;
-}
-
-async function checkPort(host: string, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => {
-      const what = error.code === "EADDRINUSE" ? "is taken" : `can't be used (${error.code})`;
-      const next = "Stop the program that uses it, or choose another with --port.";
-      reject(new Error(`Port ${port} of ${host} ${what}. ${next}`));
-    });
-    probe.listen(port, host, () => probe.close(() => resolve()));
-  });
 }

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { isRunning, isStopped, type Mark, markOf, readMarks, removeMarks, writeMarks } from "./marks.ts";
+import { readJson } from "../local/read-json.ts";
+import { isRunning, isStopped, type Mark, markOf, removeMarks, writeMarks } from "./marks.ts";
 import { pathsOf } from "./state.ts";
 
 /** The processes of a node that runs, and its address. */
@@ -15,13 +16,13 @@ const watchEveryMs = 2_000;
 
 /** Returns the node that runs in a folder; null where none does. */
 export async function runningIn(data: string): Promise<Running | null> {
-  const running = await readMarks<Running>(pathsOf(data).running);
+  const running = await readJson<Running>(pathsOf(data).running);
   return running?.node && (await isRunning(running.node)) ? running : null;
 }
 
 /** Returns the workerd that writes to a folder, whether its node still lives or was killed; null without one. */
 export async function workerdIn(data: string): Promise<Mark | null> {
-  const workerd = (await readMarks<Running>(pathsOf(data).running))?.workerd ?? null;
+  const workerd = (await readJson<Running>(pathsOf(data).running))?.workerd ?? null;
   return workerd && (await isRunning(workerd)) ? workerd : null;
 }
 
@@ -53,7 +54,7 @@ export async function claim(data: string, url: string): Promise<(workerd: number
 }
 
 async function refuseDuringBackup(data: string, path: string): Promise<void> {
-  const copying = await readMarks<Mark>(path);
+  const copying = await readJson<Mark>(path);
   if (!copying || !(await isRunning(copying))) return;
   throw new Error(`A backup of ${data} is under way (process ${copying.pid}). Start the node when it is done.`);
 }
@@ -71,7 +72,7 @@ export function wakeFrozen(data: string, workerd: number): () => void {
 
 async function wake(data: string, workerd: number): Promise<void> {
   const path = pathsOf(data).backup;
-  const copying = await readMarks<Mark>(path);
+  const copying = await readJson<Mark>(path);
   if (!copying || (await isRunning(copying))) return;
   if (await isStopped(workerd)) process.kill(workerd, "SIGCONT");
   await removeMarks(path);

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { root } from "../local/process.ts";
 import { bundle, settingsOf } from "../local/workerd.ts";
@@ -54,8 +55,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   for (const output of [child.stdout, child.stderr]) {
     output.on("data", (chunk: Buffer) => {
       last = (last + chunk).slice(-4_000);
-      for (const line of String(chunk).trimEnd().split("\n")) onLog?.(line);
     });
+    createInterface({ input: output }).on("line", (line) => onLog?.(line));
   }
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(String(error)));
@@ -68,7 +69,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     clearTimeout(timer);
   };
   // This process may end before workerd does, by an error.
-  process.once("exit", () => child.kill("SIGKILL"));
+  const onExit = () => child.kill("SIGKILL");
+  process.once("exit", onExit);
+  void ended.then(() => process.removeListener("exit", onExit));
   if (child.pid !== undefined) await onSpawn?.(child.pid);
   await untilReady(`http://${host}:${port}`, ended, () => last).catch(async (error) => {
     await stop();

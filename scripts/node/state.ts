@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
-import { access, constants, mkdir, readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { access, constants, mkdir } from "node:fs/promises";
 import { arch, availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Enrolment, Host, NodeKeys } from "#core/contract/index.ts";
 import type { PublicKeys } from "#core/sign.ts";
 import { type Scope, scopes } from "#core/tokens.ts";
-import { root } from "../local/process.ts";
+import { readJson } from "../local/read-json.ts";
 import { hashed, makeSecrets, randomToken, writeSecret } from "../local/secrets.ts";
 
 const format = "upriver-node/1";
@@ -34,16 +34,11 @@ export const pathsOf = (data: string) => ({
   backup: join(data, "backup.json"),
 });
 
-/** The version of the software on this machine. */
-export function softwareVersion(): string {
-  return (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }).version;
-}
-
 /** Reads what a folder's node is; null where there is none. */
 export async function readNode(data: string): Promise<NodeState | null> {
   const path = pathsOf(data).state;
   if (!existsSync(path)) return null;
-  const state = parsed(await readFile(path, "utf8"));
+  const state = await readJson<NodeState>(path);
   if (state?.format === format) return state;
   throw new Error(
     `${path} is no node's state that this version can read. Restore the folder from a backup: npx upriver node restore`,
@@ -105,12 +100,4 @@ function fromEnvironment(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => isTaken(entry[0]) && !!entry[1]),
   );
-}
-
-function parsed(text: string): NodeState | null {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

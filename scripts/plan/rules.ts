@@ -114,8 +114,11 @@ function nodeRung(facts: PlanFacts, name: string, host: Host | null): PlannedRun
   const { network, cost } = thinFor(facts, rungHostOf({ RUNG_KIND: "node" }));
   const need = node.bytes + node.copies * cost.memoryBytes;
   if (!host) {
-    const open =
-      name === "node" ? "no node is enrolled: 'npx upriver node invite <id>'" : "it has not said what machine it is";
+    const none =
+      facts.ladder === null
+        ? "no node is enrolled: 'npx upriver node invite <id>'"
+        : "whether a node is enrolled is unknown, since the ladder was not reached";
+    const open = name === "node" ? none : "it has not said what machine it is";
     return rungOf(name, network, [`${open}; it needs ${size(need)} of memory`]);
   }
   const { cores, arch, memoryBytes } = host;

@@ -21,7 +21,7 @@ const dataOption = ["--data <folder>", "the folder of everything that the node s
 const shareOption = () =>
   new Option(
     "--share <what>",
-    "what may leave the site: questions that escalate (samples), or no instance (sums, nothing)",
+    "what may leave the site: questions that escalate and labels (samples), exact sums alone (sums), or nothing",
   ).choices(shares);
 
 /** `upriver node`: runs a node on this machine, under an edge or another node; invites, backs up and restores one. */
@@ -50,6 +50,7 @@ export function nodeVerb(program: Command): void {
     )
     .action(run);
   inviteVerb(node);
+  withdrawVerb(node);
   node
     .command("backup")
     .description("copy a node's folder at one moment, while it runs, to a new folder or archive (.tar, .tar.gz)")
@@ -69,6 +70,34 @@ export function nodeVerb(program: Command): void {
       "\nExample:\n  npx upriver node restore plant-7.tar.gz --data restored\n  npx upriver node --data restored",
     )
     .action(runRestore);
+}
+
+function withdrawVerb(node: Command): void {
+  node
+    .command("withdraw")
+    .description("share nothing from now on, and remove the sums that the node has contributed from the rung above")
+    .option(...dataOption)
+    .option("--json", "print one JSON object instead of text")
+    .addHelpText(
+      "after",
+      "\nA later start with --share sums contributes again.\n\nExample:\n  npx upriver node withdraw --data plant-7",
+    )
+    .action(async (_, command: Command) => {
+      const options = optionsOf(command);
+      const data = dataOf(options);
+      const { withdraw } = await import("../node/withdraw.ts");
+      const done = await withdraw(data);
+      if (done.isRunning && (done.left === null || done.left.length > 0)) process.exitCode = 1;
+      printResult(options.json, done, () => {
+        const what = `Node '${done.node}' shares nothing from now on`;
+        if (!done.isRunning)
+          return `${what}. It does not run: it withdraws its sums once it does. Next: npx upriver node --data ${data}`;
+        if (done.left === null) return `${what}, but did not say so yet: see its log, ${data}/node.log.`;
+        if (done.left.length === 0) return `${what}, and none of its sums are above.`;
+        const named = done.left.map(({ model, region }) => `${model} ${region}`).join(", ");
+        return `${what}. Still above: ${named}. It removes them once the rung above can be reached.`;
+      });
+    });
 }
 
 function inviteVerb(node: Command): void {
@@ -123,7 +152,7 @@ async function runRestore(path: string, _: unknown, command: Command): Promise<v
 
 function dataOf({ data }: Options): string {
   if (data !== undefined) return resolve(data);
-  throw new UsageError("--data <folder> is required, or one of invite, backup, restore.");
+  throw new UsageError("--data <folder> is required, or one of invite, withdraw, backup, restore.");
 }
 
 /** Options that `node` and one of its commands both have are read by `node`, wherever they stand. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
 import type { Scope } from "#core/tokens.ts";
 import { bin, root } from "#scripts/local/process.ts";
-import { readMarks } from "#scripts/node/marks.ts";
+import { readJson } from "#scripts/local/read-json.ts";
 import type { Running } from "#scripts/node/running.ts";
 import { type NodeState, pathsOf, readNode } from "#scripts/node/state.ts";
 
@@ -39,7 +39,7 @@ export async function startNodeProcess(data: string, args: readonly string[]): P
   });
   const { url } = JSON.parse(await up) as { url: string };
   const state = (await readNode(data)) as NodeState;
-  const running = await readMarks<Running>(pathsOf(data).running);
+  const running = await readJson<Running>(pathsOf(data).running);
   return {
     ...{ child, url, state, ended, printed: () => printed },
     workerd: running?.workerd?.pid as number,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "#scripts/local/ports.ts";
 import { markOf, writeMarks } from "#scripts/node/marks.ts";
 import { startNode } from "#scripts/node/start.ts";
-import { pathsOf } from "#scripts/node/state.ts";
+import { type NodeState, pathsOf, readNode, saveNode } from "#scripts/node/state.ts";
 import { testModel } from "../helpers/model.ts";
 import { type NodeProcess, startNodeProcess } from "../helpers/node-process.ts";
 import { upriver } from "../scripts/upriver.ts";
@@ -103,6 +103,25 @@ describe("upriver node", () => {
     await writeMarks(pathsOf(data).backup, { pid: 1, began: "before" });
     const answer = await fetch(`${node.url}/healthz`, { signal: AbortSignal.timeout(30_000) });
     expect(answer.status).toBe(200);
+  });
+
+  it("withdraws what it has contributed, and takes keys that change above, while it runs", async () => {
+    const withdrawn = await upriver(["node", "withdraw", "--data", data]);
+    expect(withdrawn.stdout).toContain("Node 'plant-7' shares nothing from now on, and none of its sums are above.");
+    expect((await node.client("metrics").ladder()).uplink).toMatchObject({ share: "nothing", contributions: [] });
+    // As if the rung above had rotated its keys since: its next reply has others.
+    const known = (await readNode(data)) as NodeState;
+    await saveNode(data, { ...known, publishKeys: { other: Object.values(known.publishKeys)[0] as string } });
+    await expect.poll(async () => (await readNode(data))?.publishKeys).toEqual(known.publishKeys);
+    await expect
+      .poll(() =>
+        node
+          .client("ask")
+          .token()
+          .catch(() => null),
+      )
+      .toMatchObject({ node: "plant-7" });
+    expect(node.printed()).toContain("The settings of node 'plant-7' have changed");
   });
 
   it("says so where its token was revoked or the rung above is away, and serves what it has", async () => {

@@ -79,6 +79,9 @@ describe("a plan says of each rung whether the model", () => {
     const none = { questionsPerDay: null, escalatedShare: null, trainingSeconds: null };
     const rungs = considerRungs(await factsWith(() => ({ operations: none, nodes: [] })));
     expect(find(rungs, "node")).toMatchObject({ verdict: null, reasons: [] });
+    expect(find(rungs, "node").open?.[0]).toMatch(/^no node is enrolled/);
+    const away = considerRungs(await factsWith(() => ({ ladder: "it is away", nodes: [] })));
+    expect(find(away, "node").open?.[0]).toMatch(/^whether a node is enrolled is unknown/);
     expect(find(rungs, "edge (Workers free)").open).toEqual([
       "questions a day: unknown, since no running ladder has answered a question yet",
     ]);

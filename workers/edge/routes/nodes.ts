@@ -12,7 +12,7 @@ import {
 import { sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
-import { bearerOf, makeTokenSecret } from "#core/tokens.ts";
+import { makeTokenSecret } from "#core/tokens.ts";
 import { tokensObject } from "#objects/stubs.ts";
 import { refresh } from "../access/issued.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
@@ -35,7 +35,7 @@ async function inviteNode(call: Call): Promise<Response> {
 
 async function enrolNode(call: Call): Promise<Response> {
   const id = ownNode(call);
-  const invitation = await sha256Hex(bearerOf(call.request.headers.get("authorization")) ?? "");
+  const invitation = call.token?.sha256 ?? "";
   const token = makeTokenSecret(id);
   const enrolled = await tokensObject(call.env).enrol(id, invitation, await sha256Hex(token));
   if (!enrolled) {
