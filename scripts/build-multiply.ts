@@ -23,41 +23,55 @@ const multiply = (a: Code, b: Code) => simd(242, a, b);
 const roundedOf = (a: Code, b: Code) => v128.shuffle(simd(0x5e, a), simd(0x5e, b), [0, 1, 4, 5]);
 
 /**
- * Computes rows · kernel + bias as `multiply` in loops/dense.ts does, with the same bits: eight sums in four vectors of float64.
- * Ends are addresses; rows of the result take whole blocks.
+ * Computes rows · kernel + bias as `multiply` in loops/dense.ts does, with the same bits: for each row eight sums in four vectors
+ * of float64. Two rows at a time share the reading of weights. Ends are addresses; rows of the result take whole blocks.
  */
 const multiplyRows = routine(
-  ["i32", "i32", "i32", "i32", "i32", "i32", "i32"],
-  (local, kernel, bias, biasEnd, from, fromEnd, rowBytes, to) => {
-    const [weights, biasAt, input, rowEnd, value] = [
-      local("i32"),
-      local("i32"),
-      local("i32"),
-      local("i32"),
-      local("v128"),
-    ];
-    const sums = vectors.map(() => local("v128"));
-    const sumOf = (i: number) => sums[i] as Local;
-    const step = sequence(
-      value.set(splatOf(input.get)),
-      ...vectors.map((i) => sumOf(i).set(add(sumOf(i).get, multiply(value.get, v128.load(weights.get, 16 * i))))),
-      weights.set(i32.add(weights.get, i32.const(blockBytes))),
+  ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
+  (local, kernel, bias, biasEnd, from, fromEnd, rowBytes, to, resultBytes) => {
+    const [weights, biasAt, input, rowEnd] = [local("i32"), local("i32"), local("i32"), local("i32")];
+    const weight = local("v128");
+    const pair = [0, 1].map((row) => ({
+      /** An address in this row, from that in the first. */
+      after: (address: Code, bytes: Code) => (row === 0 ? address : i32.add(address, bytes)),
+      value: local("v128"),
+      sums: vectors.map(() => local("v128")) as [Local, Local, Local, Local],
+    }));
+    /** Computes one or two rows from `from` on. */
+    const rowsOf = (rows: typeof pair): Code => {
+      const step = sequence(
+        ...rows.map(({ after, value }) => value.set(splatOf(after(input.get, rowBytes.get)))),
+        ...vectors.flatMap((i) => [
+          weight.set(v128.load(weights.get, 16 * i)),
+          ...rows.map(({ value, sums }) => {
+            const sum = sums[i] as Local;
+            return sum.set(add(sum.get, multiply(value.get, weight.get)));
+          }),
+        ]),
+        weights.set(i32.add(weights.get, i32.const(blockBytes))),
+      );
+      const block = sequence(
+        ...rows.flatMap(({ sums }) => sums.map((sum, i) => sum.set(v128.load(biasAt.get, 16 * i)))),
+        input.set(from.get),
+        whileBelow(input, rowEnd.get, i32.const(floatBytes), step),
+        ...rows.flatMap(({ after, sums: [a, b, c, d] }) => [
+          v128.store(after(to.get, resultBytes.get), roundedOf(a.get, b.get)),
+          v128.store(after(to.get, resultBytes.get), roundedOf(c.get, d.get), 16),
+        ]),
+        to.set(i32.add(to.get, i32.const(8 * floatBytes))),
+      );
+      return sequence(
+        weights.set(kernel.get),
+        biasAt.set(bias.get),
+        rowEnd.set(i32.add(from.get, rowBytes.get)),
+        whileBelow(biasAt, biasEnd.get, i32.const(blockBytes), block),
+      );
+    };
+    const both = sequence(rowsOf(pair), to.set(i32.add(to.get, resultBytes.get)));
+    return sequence(
+      whileBelow(from, i32.sub(fromEnd.get, rowBytes.get), i32.add(rowBytes.get, rowBytes.get), both),
+      whileBelow(from, fromEnd.get, rowBytes.get, rowsOf(pair.slice(0, 1))),
     );
-    const block = sequence(
-      ...vectors.map((i) => sumOf(i).set(v128.load(biasAt.get, 16 * i))),
-      input.set(from.get),
-      whileBelow(input, rowEnd.get, i32.const(floatBytes), step),
-      v128.store(to.get, roundedOf(sumOf(0).get, sumOf(1).get)),
-      v128.store(to.get, roundedOf(sumOf(2).get, sumOf(3).get), 16),
-      to.set(i32.add(to.get, i32.const(8 * floatBytes))),
-    );
-    const row = sequence(
-      weights.set(kernel.get),
-      biasAt.set(bias.get),
-      rowEnd.set(i32.add(from.get, rowBytes.get)),
-      whileBelow(biasAt, biasEnd.get, i32.const(blockBytes), block),
-    );
-    return whileBelow(from, fromEnd.get, rowBytes.get, row);
   },
 );
 

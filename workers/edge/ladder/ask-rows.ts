@@ -133,15 +133,14 @@ async function leavingRows(
   scored: ScoredRows,
   { takeAll, idOf }: { takeAll: boolean; idOf: (row: number) => string },
 ): Promise<number[]> {
-  const all = Array.from({ length: scored.count }, (_, row) => row);
   const { ladder, keep } = manifest.policy;
   const hasRegion = ladder.includes("region");
-  if (call.node.logAnswers === "all" || (hasRegion && keepsAll(call, manifest))) return all;
-  if (!hasRegion) return [];
+  if (call.node.logAnswers === "all" || (hasRegion && keepsAll(call, manifest))) return [...Array(scored.count).keys()];
+  if (!hasRegion || (takeAll && keep !== "audited")) return [];
   const { draws } = splitSecretsOf(call.env.SPLIT_SECRET);
   const shares = new Map<boolean, number>();
   const leaving: number[] = [];
-  for (const row of all) {
+  for (let row = 0; row < scored.count; row++) {
     const isAccepted = scored.isAccepted(row);
     if (!isAccepted && !takeAll) {
       leaving.push(row);

@@ -17,6 +17,7 @@ type MultiplyRows = (
     fromEnd: number,
     rowBytes: number,
     to: number,
+    resultBytes: number,
   ]
 ) => void;
 
@@ -53,7 +54,7 @@ export function multiplyBySimd(dense: DenseKernel, from: Float32Array, rows: num
     unit.kernel = dense;
   }
   floats.set(from.subarray(0, rows * inputs), fromAt / floatBytes);
-  multiplyRows(0, biasAt, fromAt, fromAt, fromEnd, inputs * floatBytes, to);
+  multiplyRows(0, biasAt, fromAt, fromAt, fromEnd, inputs * floatBytes, to, stride * floatBytes);
   const found = to / floatBytes;
   if (stride === units) out.set(floats.subarray(found, found + rows * units));
   else

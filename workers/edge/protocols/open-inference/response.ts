@@ -1,3 +1,4 @@
+import { concatBytes } from "#core/bytes.ts";
 import type { Answered } from "../answered.ts";
 import type { Named } from "../ask-tensors.ts";
 import { bytesOf } from "../binary.ts";
@@ -56,7 +57,7 @@ export function inferResponse(
   };
   if (blobs.length === 0) return Response.json(head);
   const json = new TextEncoder().encode(JSON.stringify(head));
-  return new Response(new Blob([json, ...blobs]), {
+  return new Response(concatBytes([json, ...blobs]), {
     headers: { "content-type": "application/octet-stream", [jsonLengthHeader]: String(json.byteLength) },
   });
 }
