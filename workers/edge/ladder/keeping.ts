@@ -2,15 +2,15 @@ import { leftMs } from "#core/clock.ts";
 import { bodyMaxBytes } from "#core/contract/index.ts";
 import type { Result } from "#core/result.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
+import { within } from "#core/within.ts";
 import type { AskRefusal, KeepCall, RegionReply } from "#objects/region/api.ts";
 import type { regionObject } from "#objects/stubs.ts";
 
 type Kept = Result<RegionReply, AskRefusal>;
 type Keeper = Pick<ReturnType<typeof regionObject>, "keep" | "keepEach">;
 
-/** How long a request that finds a call on its way waits before it sends what has gathered since. */
-const gatherMs = 3;
-const pollMs = 2;
+/** How long a request that finds a call on its way waits for it to return before it sends what has gathered since. */
+const gatherMs = 10;
 /** How long a call counts as on its way: the request that sent it may have ended, and with it what it would do afterwards. */
 const flightMs = 10_000;
 
@@ -18,7 +18,10 @@ const flightMs = 10_000;
 interface Waiting extends KeepCall {
   bytes: number;
   isTaken: boolean;
-  outcome: Outcome | null;
+  /** Ends the wait for the call that is on its way. */
+  wake: () => void;
+  outcome: Promise<Outcome>;
+  settle: (outcome: Outcome) => void;
 }
 
 /** What came of a request's questions. */
@@ -48,9 +51,11 @@ export async function keepTogether(
   stub: Keeper,
 ): Promise<Kept> {
   if (leftMs(queue.flightUntil, flightMs, Date.now()) === 0) return sendAll(queue, [], base, own, stub);
-  const waiting: Waiting = { ...own, bytes, isTaken: false, outcome: null };
+  const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>();
+  const { promise: turn, resolve: wake } = Promise.withResolvers<void>();
+  const waiting: Waiting = { ...own, bytes, isTaken: false, wake, outcome, settle };
   queue.waiting.push(waiting);
-  await scheduler.wait(gatherMs);
+  await within(gatherMs, turn, () => {});
   if (waiting.isTaken) return outcomeOf(waiting);
   const gathered = take(queue, waiting);
   const sending = sendAll(queue, gathered, base, own, stub);
@@ -70,13 +75,14 @@ async function sendAll(
   try {
     const others = gathered.map(({ incoming, hop }) => ({ incoming, hop }));
     const [first, ...rest] = await send(base, [own, ...others], stub);
-    for (const [i, waiting] of gathered.entries()) waiting.outcome = rest[i] as Outcome;
+    for (const [i, waiting] of gathered.entries()) waiting.settle(rest[i] as Outcome);
     return keptOf(first as Outcome);
   } catch (error) {
-    for (const waiting of gathered) waiting.outcome = { error };
+    for (const waiting of gathered) waiting.settle({ error });
     throw error;
   } finally {
     queue.flightUntil = 0;
+    queue.waiting[0]?.wake();
   }
 }
 
@@ -110,16 +116,18 @@ function take(queue: KeepQueue, own: Waiting): Waiting[] {
     bytes += waiting.bytes;
     return bytes <= bodyMaxBytes;
   });
-  for (const waiting of taken) waiting.isTaken = true;
+  for (const waiting of taken) {
+    waiting.isTaken = true;
+    waiting.wake();
+  }
   queue.waiting = queue.waiting.filter(({ isTaken }) => !isTaken);
   return taken;
 }
 
-// A promise of another request can't be awaited here: what came of its call is seen in memory.
-async function outcomeOf(waiting: Waiting): Promise<Kept> {
-  for (let ms = 0; ms < flightMs && !waiting.outcome; ms += pollMs) await scheduler.wait(pollMs);
-  if (!waiting.outcome) {
+// A request may wait for a promise of its own that another request resolves. The time limit also tells the runtime that it waits.
+async function outcomeOf({ outcome }: Waiting): Promise<Kept> {
+  const found = await within(flightMs, outcome, () => {
     throw new RungUnavailableError("The call that stores the question did not return in time.", { why: "late" });
-  }
-  return keptOf(waiting.outcome);
+  });
+  return keptOf(found);
 }
