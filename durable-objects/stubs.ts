@@ -41,6 +41,11 @@ export function uplinkObject(env: Env): Remote<UplinkApi> | null {
   return env.UPLINK ? stubOf<UplinkApi>(env, env.UPLINK, uplinkObjectName) : null;
 }
 
+/** Tells whether a call failed because its object runs a release that does not have the method yet. */
+export function lacksMethod(error: unknown): boolean {
+  return String(error).includes("does not implement the method");
+}
+
 // The runtime retries what is retryable by itself. Other errors go to the caller: a loop here would multiply the retries.
 function stubOf<Api>(
   env: Env,

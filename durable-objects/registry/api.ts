@@ -11,7 +11,6 @@ import type {
   Manifest,
   ModelPointer,
   ModelSpending,
-  PairObstacle,
   QuestionBrief,
   RegionCounts,
   RegionHead,
@@ -23,6 +22,7 @@ import type {
 import type { RegionTotals } from "#core/region-totals.ts";
 import type { Result } from "#core/result.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
+import type { WatchedCanary } from "#core/watched-canary.ts";
 import type { RegionReport } from "../region/api.ts";
 
 /** A version as the registry lists it. */
@@ -99,6 +99,8 @@ export interface RegistryLook {
   regions: SeenRegion[];
   /** The name after which the next page starts; null on the last one. */
   next: string | null;
+  /** How many regions have not reported; absent in the reply of an earlier release. */
+  missing?: number;
   /** Regions that have not reported, and those that stopped asking the rung above: some of them by name. */
   unanswered: string[];
   breakersOpen: string[];
@@ -111,8 +113,12 @@ export interface CountedStep {
   counts: Counts;
 }
 
-/** A canary that is watched, with sums over the regions. */
-export type WatchedCanary = Pick<CanaryState, "verdict"> & { unpaired: Record<PairObstacle, number> };
+/** The head that a region's questions are answered by (null: the global one), and whether its object lost its state since. */
+export interface ServedHead {
+  region: string;
+  head: HeadManifest | null;
+  isLost: boolean;
+}
 
 /** Why the registry refuses a request. */
 export type RegistryRefusal =
@@ -171,6 +177,10 @@ export interface RegistryApi {
   endTrainingClaim(at: number | null): void;
 
   headPointer(base: number, region: string): HeadPointer;
+  /** Returns the head pointers of several regions on a base version, in their order. */
+  headPointersAt(base: number, regions: string[]): HeadPointer[];
+  /** Lists the known regions with the heads that serve them now. */
+  servedHeads(): ServedHead[];
   /** Returns the number of a region's next head on a base version. Numbers are never used twice. */
   nextHeadNumber(base: number, region: string): number;
   /** Makes a head the region's current one. The same head again changes nothing. */

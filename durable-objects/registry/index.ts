@@ -18,6 +18,7 @@ import {
   type SeriesRange,
   type VersionList,
 } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
 import { Jobs, type Lane } from "../jobs.ts";
@@ -36,6 +37,7 @@ import type {
   RegistryRefusal,
   ReportReceipt,
   RestoredRegistry,
+  ServedHead,
   WatchOrder,
 } from "./api.ts";
 import { CanaryWatch } from "./canary-watch.ts";
@@ -260,6 +262,20 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   headPointer(base: number, region: string): HeadPointer {
     return this.heads.pointer(base, region);
+  }
+
+  headPointersAt(base: number, regions: string[]): HeadPointer[] {
+    return regions.map((region) => this.heads.pointer(base, region));
+  }
+
+  servedHeads(): ServedHead[] {
+    const { stable, heldBack } = this.pointers.pointer();
+    const lost = new Set(this.history.lostRegions());
+    return this.known.all().map((region) => {
+      const base = own(heldBack, region) ?? stable;
+      const head = base === null ? null : this.heads.pointer(base, region).head;
+      return { region, head, isLost: lost.has(region) };
+    });
   }
 
   nextHeadNumber(base: number, region: string): number {

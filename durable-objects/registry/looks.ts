@@ -1,19 +1,14 @@
 import { leftMs } from "#core/clock.ts";
-import {
-  type CanaryState,
-  type Counts,
-  pairObstacles,
-  type QuestionBrief,
-  type SeriesRange,
-} from "#core/contract/index.ts";
+import type { CanaryState, Counts, QuestionBrief, SeriesRange } from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { own } from "#core/own.ts";
 import { needOf } from "#core/region-need.ts";
 import { addTotals, countsByBase, noTotals, type RegionTotals, totalsOf } from "#core/region-totals.ts";
+import { watchedCanary } from "#core/watched-canary.ts";
 import { within } from "#core/within.ts";
 import type { Jobs } from "../jobs.ts";
 import type { RegionReport } from "../region/api.ts";
-import type { CountedStep, LookRequest, RegionNews, RegistryLook, ReportReceipt, WatchedCanary } from "./api.ts";
+import type { CountedStep, LookRequest, RegionNews, RegistryLook, ReportReceipt } from "./api.ts";
 import type { GroupCertificates } from "./group-certificates.ts";
 import type { Rollout } from "./rollout.ts";
 import type { Spendings } from "./spendings.ts";
@@ -129,10 +124,11 @@ export class Looks {
     for (const counts of edge) addTotals(totals, { counts });
     const { found, next } = list ? this.list(only, list, sums) : { found: [], next: null };
     return {
-      ...{ pointer, canary: this.watched(), totals, asOf: sums.asOf, next },
+      ...{ pointer, canary: watchedCanary(this.needs.canary()), totals, asOf: sums.asOf, next },
       group: group ? groups.state(group.base, group) : null,
       spending: budget ? spendings.state(budget.usdPerMonth) : null,
       regions: found.map((seen) => ({ ...seen, edge: edgeCounts.of(seen.region) })),
+      missing: sums.missing.size,
       unanswered: [...sums.missing].slice(0, namedMax),
       breakersOpen: [...sums.breakersOpen].slice(0, namedMax),
     };
@@ -160,6 +156,8 @@ export class Looks {
           this.take(region, await within(askTimeoutMs, readRegion(region, base), late));
         } catch (error) {
           console.warn(JSON.stringify({ event: "region-not-read", region, error: String(error) }));
+          // A later look asks again.
+          this.checkedWith = "";
         }
       }),
     );
@@ -237,16 +235,6 @@ export class Looks {
   private baseOf(region: string): number | null {
     const { stable, heldBack } = this.needs.rollout.pointer();
     return own(heldBack, region) ?? stable;
-  }
-
-  private watched(): WatchedCanary | null {
-    const canary = this.needs.canary();
-    if (canary?.outcome !== null) return null;
-    const { verdict, regions } = canary;
-    const sumOf = (reason: (typeof pairObstacles)[number]) =>
-      regions.reduce((sum, { unpaired }) => sum + unpaired[reason], 0);
-    const sums = pairObstacles.map((reason) => [reason, sumOf(reason)]);
-    return { verdict, unpaired: Object.fromEntries(sums) as WatchedCanary["unpaired"] };
   }
 }
 

@@ -65,6 +65,8 @@ export interface EdgeNode {
   headPointers: BoundedMap<string, Expiring<KnownHead>>;
   /** Until when the registry is not asked again about regions that have no head. */
   headless: BoundedMap<string, number>;
+  /** The regions that the registry is asked about next, by "model/version", and until when they are gathered. */
+  confirming: BoundedMap<string, { regions: string[]; until: number }>;
   /** The regions that were opened, each as "model region". */
   opened: BoundedMap<string, true>;
   /** Until when a token, as "model token", opens no more regions. */
@@ -127,6 +129,7 @@ function createNode(env: Env): EdgeNode {
     signedHeads: new WeakSet(),
     headFaults: new BoundedMap(remembered.heads),
     headless: new BoundedMap(remembered.heads),
+    confirming: new BoundedMap(remembered.models),
     pointers: new BoundedMap(remembered.models),
     headPointers: new BoundedMap(remembered.heads),
     opened: new BoundedMap(remembered.regions),

@@ -35,6 +35,15 @@ export class RolloutHistory {
     return [...history.select(this.sql, clause, region, shownMaxRows)];
   }
 
+  /** Lists the regions that lost their state, and whose head has neither been trained again nor been given up since. */
+  lostRegions(): string[] {
+    // SQLite returns the action of the row with the largest id.
+    const query = `SELECT region, action, max(id) FROM history WHERE region IS NOT NULL
+      AND action IN ('region-lost', 'head', 'head-rollback') GROUP BY region`;
+    const rows = this.sql.exec<{ region: string; action: string }>(query).toArray();
+    return rows.flatMap(({ region, action }) => (action === "region-lost" ? [region] : []));
+  }
+
   firstAt(): number | null {
     return history.first(this.sql, "ORDER BY at")?.at ?? null;
   }

@@ -87,6 +87,8 @@ export const regionStatesSchema = z
   .strictObject({
     /** A page of the regions, by name. */
     regions: z.array(regionStateSchema),
+    /** Those of the page that did not reply, and are not in `regions`. */
+    silent: z.array(z.string()).optional(),
     /** The `after` of the next page; null on the last one. */
     next: z.string().nullable(),
     /** Of all regions that the token may use, not of the page alone. */

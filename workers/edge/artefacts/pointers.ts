@@ -3,7 +3,7 @@ import type { BoundedMap } from "#core/bounded-map.ts";
 import { leftMs } from "#core/clock.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
 import { within } from "#core/within.ts";
-import { registryObject } from "#objects/stubs.ts";
+import { lacksMethod, registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
 import type { Expiring, KnownHead } from "../node.ts";
 import { readNear } from "./near.ts";
@@ -12,8 +12,8 @@ import { readStorage } from "./storage.ts";
 const pointerTtlMs = 5_000;
 /** How long an isolate remembers that a region has no head. */
 const headlessMs = 10 * 60_000;
-/** By when most answers have left. */
-const confirmAfterMs = 50;
+/** How long regions without a head are gathered that the registry is asked about. Most answers have left by then. */
+const gatherMs = 200;
 /** How long a warm isolate waits for the registry before it serves on from memory. */
 const registryTimeoutMs = 1_000;
 const kvPointerCacheSeconds = 30;
@@ -65,20 +65,41 @@ export async function headPointer(call: Call, model: string, base: number, regio
   return learn(call.node.headPointers, key, await orKnown(known, registry));
 }
 
-// Asks the registry whether a region has no head, for as long as that is remembered.
+/** Asks the registry, for some time to come, whether a region has no head: once for all that are asked about meanwhile. */
 async function confirmHeadless(
   { env, node }: Call,
   key: string,
   { model, base, region }: { model: string; base: number; region: string },
 ): Promise<void> {
   node.headless.set(key, Date.now() + headlessMs);
+  const gathered = node.confirming.get(`${model}/${base}`);
+  // The request that gathers may have ended, and what it would do with it.
+  if (gathered && leftMs(gathered.until, gatherMs, Date.now()) > 0) {
+    gathered.regions.push(region);
+    return;
+  }
+  const own = { regions: [region], until: Date.now() + gatherMs };
+  node.confirming.set(`${model}/${base}`, own);
+  // Not beside the first answer of a new isolate either.
+  await scheduler.wait(gatherMs);
+  own.until = 0;
+  const keyOf = (one: string) => `${model}/${base}/${one}`;
   try {
-    // Not beside the first answer of a new isolate.
-    await scheduler.wait(confirmAfterMs);
-    learn(node.headPointers, key, await registryObject(env, model).headPointer(base, region));
+    const found = await headPointersAt(env, model, base, own.regions);
+    for (const [i, one] of own.regions.entries()) learn(node.headPointers, keyOf(one), found[i] as HeadPointer);
   } catch (error) {
-    node.headless.delete(key);
+    for (const one of own.regions) node.headless.delete(keyOf(one));
     console.warn(JSON.stringify({ event: "registry-unavailable", error: String(error) }));
+  }
+}
+
+async function headPointersAt(env: Env, model: string, base: number, regions: string[]): Promise<HeadPointer[]> {
+  const registry = registryObject(env, model);
+  try {
+    return await registry.headPointersAt(base, regions);
+  } catch (error) {
+    if (!lacksMethod(error)) throw error;
+    return Promise.all(regions.map((region) => registry.headPointer(base, region)));
   }
 }
 

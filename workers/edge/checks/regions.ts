@@ -1,7 +1,8 @@
-import type { Finding, HeadManifest, HistoryEvent, Manifest, ModelPointer } from "#core/contract/index.ts";
+import type { Finding, HeadManifest, Manifest, ModelPointer } from "#core/contract/index.ts";
 import { own } from "#core/own.ts";
 import type { RegionSummary } from "#objects/region/api.ts";
-import { regionObject, registryObject } from "#objects/stubs.ts";
+import type { ServedHead } from "#objects/registry/api.ts";
+import { lacksMethod, regionObject, registryObject } from "#objects/stubs.ts";
 import { type Call, ownRegions } from "../call.ts";
 import { faulty, sound } from "./finding.ts";
 import { checkHeadBlobs, checkHeads } from "./heads.ts";
@@ -15,14 +16,13 @@ export async function checkRegions(
 ): Promise<Finding[]> {
   if (!manifest || manifest.task === "tensor") return [];
   const { env, node } = call;
-  const registry = registryObject(env, model);
   const baseOf = (region: string) => own(heldBack, region) ?? (stable as number);
+  const known = new Map((await servedHeads(env, model, baseOf)).map((one) => [one.region, one]));
   const states = await Promise.all(
-    ownRegions(call, await registry.regions()).map(async (region) => ({
-      ...(await regionObject(env, model, region).state(baseOf(region))),
-      served: (await registry.headPointer(baseOf(region), region)).head,
-      isLost: isLost((await registry.regionHistory(region)).history),
-    })),
+    ownRegions(call, [...known.keys()]).map(async (region) => {
+      const { head, isLost } = known.get(region) as ServedHead;
+      return { ...(await regionObject(env, model, region).state(baseOf(region))), served: head, isLost };
+    }),
   );
   return [
     checkHealth(model, states),
@@ -38,10 +38,21 @@ interface CheckedRegion extends RegionSummary {
   isLost: boolean;
 }
 
-/** Whether a region's object lost its state, and its head has neither been trained again nor been given up since. */
-function isLost(history: readonly HistoryEvent[]): boolean {
-  const latest = history.find(({ action }) => ["region-lost", "head", "head-rollback"].includes(action));
-  return latest?.action === "region-lost";
+async function servedHeads(env: Env, model: string, baseOf: (region: string) => number): Promise<ServedHead[]> {
+  const registry = registryObject(env, model);
+  try {
+    return await registry.servedHeads();
+  } catch (error) {
+    // A registry of the release before is asked about each region; it tells of no loss.
+    if (!lacksMethod(error)) throw error;
+    const names = await registry.regions();
+    return Promise.all(
+      names.map(async (region) => {
+        const { head } = await registry.headPointer(baseOf(region), region);
+        return { region, head, isLost: false };
+      }),
+    );
+  }
 }
 
 function checkHealth(model: string, states: readonly CheckedRegion[]): Finding {

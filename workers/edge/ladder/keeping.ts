@@ -17,6 +17,8 @@ const flightMs = 10_000;
 /** A request whose questions wait for a call, and what came of it once another request has sent them. */
 interface Waiting extends KeepCall {
   bytes: number;
+  /** When its request began to wait, ms since 1970. */
+  since: number;
   isTaken: boolean;
   /** Ends the wait for the call that is on its way. */
   wake: () => void;
@@ -33,10 +35,9 @@ export interface KeepQueue {
   waiting: Waiting[];
 }
 
-/** What storing needs of a request: the version that answered, the length of its body, and what continues after the response. */
+/** What storing needs of a request: the version that answered, and what continues after the response. */
 interface KeepContext {
   base: number;
-  bytes: number;
   later: (work: Promise<unknown>) => void;
 }
 
@@ -46,14 +47,15 @@ interface KeepContext {
  */
 export async function keepTogether(
   queue: KeepQueue,
-  { base, bytes, later }: KeepContext,
+  { base, later }: KeepContext,
   own: KeepCall,
   stub: Keeper,
 ): Promise<Kept> {
   if (leftMs(queue.flightUntil, flightMs, Date.now()) === 0) return sendAll(queue, [], base, own, stub);
+  const bytes = JSON.stringify(own.incoming).length;
   const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>();
   const { promise: turn, resolve: wake } = Promise.withResolvers<void>();
-  const waiting: Waiting = { ...own, bytes, isTaken: false, wake, outcome, settle };
+  const waiting: Waiting = { ...own, bytes, since: Date.now(), isTaken: false, wake, outcome, settle };
   queue.waiting.push(waiting);
   await within(gatherMs, turn, () => {});
   if (waiting.isTaken) return outcomeOf(waiting);
@@ -111,6 +113,9 @@ function keptOf(outcome: Outcome): Kept {
 function take(queue: KeepQueue, own: Waiting): Waiting[] {
   own.isTaken = true;
   let bytes = own.bytes;
+  const now = Date.now();
+  // A request that has waited too long was abandoned: its isolate has nothing more to do for it.
+  queue.waiting = queue.waiting.filter(({ since }) => leftMs(since + flightMs, flightMs, now) > 0);
   const taken = queue.waiting.filter((waiting) => {
     if (waiting === own) return false;
     bytes += waiting.bytes;

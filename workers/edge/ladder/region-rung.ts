@@ -68,12 +68,11 @@ export class RegionRung implements Rung {
   async keep(kept: readonly IncomingQuestion[], hop: Hop, mayRefuse = false): Promise<Reply[]> {
     const { limits: _, ...unlimited } = hop;
     const own = { incoming: [...kept], hop: mayRefuse ? hop : unlimited };
-    const { node, request, later } = this.call;
+    const { node, later } = this.call;
     const key = `${this.key} ${this.base}`;
     const queue = node.keeping.get(key) ?? { flightUntil: 0, waiting: [] };
     node.keeping.set(key, queue);
-    const context = { base: this.base, bytes: Number(request.headers.get("content-length") ?? 0), later };
-    return this.replies((stub) => keepTogether(queue, context, own, stub));
+    return this.replies((stub) => keepTogether(queue, { base: this.base, later }, own, stub));
   }
 
   private async replies(send: (stub: RegionStub) => Promise<Result<RegionReply, AskRefusal>>): Promise<Reply[]> {

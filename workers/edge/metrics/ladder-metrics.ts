@@ -1,13 +1,13 @@
 import { latencyBoundsMs, pairObstacles, type RegionCounts, type RungCounts, rungs } from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { type RegionTotals, totalsOf } from "#core/region-totals.ts";
-import type { Look, ModelLook } from "./look.ts";
-import { restOf } from "./rest.ts";
+import type { ModelLook } from "./look.ts";
+import type { LookedRest, LookWithRest } from "./rest.ts";
 import type { Family, Sample } from "./text.ts";
 
 /** Builds the metrics of the ladder's counts. What is not of a region that is shown is summed under an empty `region`. */
-export function ladderMetrics({ models: seen, nextRung, passed }: Look): Family[] {
-  const models = seen.map((ladder) => ({ ...ladder, counts: countsOf(ladder), rest: restOf(ladder) }));
+export function ladderMetrics({ models: seen, nextRung, passed }: LookWithRest): Family[] {
+  const models = seen.map((ladder) => ({ ...ladder, counts: countsOf(ladder) }));
   const each = (samples: (ladder: Counted) => Sample[]) => models.flatMap(samples);
   return [
     {
@@ -61,7 +61,7 @@ export function ladderMetrics({ models: seen, nextRung, passed }: Look): Family[
     },
     {
       ...{ name: "upriver_regions_unanswered", type: "gauge", help: "Regions that did not report their counts." },
-      samples: each(({ model, unanswered }) => [{ labels: { model }, value: unanswered.length }]),
+      samples: each(({ model, missing }) => [{ labels: { model }, value: missing }]),
     },
     {
       ...{ name: "upriver_review_waiting", type: "gauge", help: "Questions that wait for a person." },
@@ -158,17 +158,16 @@ function spendingMetrics(models: readonly ModelLook[]): Family[] {
 }
 
 /** A model with its counts by region and version, and what is not of a region that is shown. */
-interface Counted extends ModelLook {
+interface Counted extends LookedRest {
   counts: RegionCounts[];
-  rest: RegionTotals;
 }
 
 // The counts of the edge and of the regions that are shown, and the rest.
-function countsOf(ladder: ModelLook): RegionCounts[] {
+function countsOf(ladder: LookedRest): RegionCounts[] {
   const shown = ladder.regions.flatMap(({ region, report, edge }) => {
     return [...edge, ...(report?.activity.versions ?? [])].map((version) => ({ region, ...version }));
   });
-  const rest = Object.entries(restOf(ladder).counts).map(([base, counts]) => ({
+  const rest = Object.entries(ladder.rest.counts).map(([base, counts]) => ({
     region: "",
     base: Number(base),
     counts,

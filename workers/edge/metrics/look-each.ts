@@ -1,5 +1,5 @@
-import { pairObstacles } from "#core/contract/index.ts";
 import { addTotals, countsByBase, noTotals, totalsOf } from "#core/region-totals.ts";
+import { watchedCanary } from "#core/watched-canary.ts";
 import type { LookRequest, RegistryLook, SeenRegion } from "#objects/registry/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { baseFor } from "../ladder/version.ts";
@@ -50,17 +50,6 @@ export async function lookAtEach(env: Env, model: string, request: LookRequest):
     next: list?.by === "name" && rest.length > regions.length ? (regions.at(-1)?.region ?? null) : null,
     unanswered: all.filter(({ report }) => report === null).map(({ region }) => region),
     breakersOpen: all.filter(({ report }) => report?.activity.breaker === "open").map(({ region }) => region),
-    canary:
-      canary?.outcome === null
-        ? {
-            verdict: canary.verdict,
-            unpaired: Object.fromEntries(
-              pairObstacles.map((reason) => [
-                reason,
-                canary.regions.reduce((sum, { unpaired }) => sum + unpaired[reason], 0),
-              ]),
-            ) as NonNullable<RegistryLook["canary"]>["unpaired"],
-          }
-        : null,
+    canary: watchedCanary(canary),
   };
 }

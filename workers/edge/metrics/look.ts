@@ -17,8 +17,9 @@ import { ladderRungs } from "#core/ladder-rungs.ts";
 import type { RegionTotals } from "#core/region-totals.ts";
 import { hasPrice } from "#core/rung/external/ladder.ts";
 import { isUnlimited, mayUseModel } from "#core/tokens.ts";
-import type { LookRequest, RegistryLook, SeenRegion, WatchedCanary } from "#objects/registry/api.ts";
-import { registryObject, reviewObject, tokensObject, uplinkObject } from "#objects/stubs.ts";
+import type { WatchedCanary } from "#core/watched-canary.ts";
+import type { LookRequest, RegistryLook, SeenRegion } from "#objects/registry/api.ts";
+import { lacksMethod, registryObject, reviewObject, tokensObject, uplinkObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, limitedRegions, ownPointer } from "../call.ts";
@@ -45,7 +46,9 @@ export interface ModelLook {
   asOf: number | null;
   /** The regions that are shown one by one. */
   regions: SeenRegion[];
+  /** Regions that have not reported: some by name, and how many. */
   unanswered: string[];
+  missing: number;
   breakersOpen: string[];
   waiting: number;
 }
@@ -92,7 +95,15 @@ export function ladderOf({ models, ...rest }: Look): Omit<Ladder, "node" | "at">
   return { ...rest, models: models.map(modelLadder) };
 }
 
-function modelLadder({ totals, regions: _, ladder, keptShare, canary: __, ...rest }: ModelLook): ModelLadder {
+function modelLadder({
+  totals,
+  regions: _,
+  ladder,
+  keptShare,
+  canary: __,
+  missing: ___,
+  ...rest
+}: ModelLook): ModelLadder {
   const sum = sumCounts(Object.values(totals.counts));
   const { requests, questions, labels } = sum;
   return {
@@ -127,6 +138,7 @@ async function lookAtModel(call: Call, model: string, limit: number): Promise<Mo
     waiting: await reviewObject(call.env, model).size(only),
     ...(spending ? { spending } : {}),
     canary: only === null ? canary : null,
+    missing: rest.missing ?? rest.unanswered.length,
     ladder: isLearning ? manifest.policy.ladder : ["edge"],
     targetRisk: isLearning ? manifest.thin.rule.targetRisk : null,
     keptShare: isLearning ? keptShareOf(manifest.policy) : 0,
@@ -154,7 +166,7 @@ export async function lookAtRegistry(env: Env, model: string, request: LookReque
   try {
     return await registryObject(env, model).look(request);
   } catch (error) {
-    if (!String(error).includes("does not implement the method")) throw error;
+    if (!lacksMethod(error)) throw error;
     return lookAtEach(env, model, request);
   }
 }

@@ -1,18 +1,18 @@
 import type { RegionState } from "#core/contract/index.ts";
 import type { RegionTotals } from "#core/region-totals.ts";
-import type { ModelLook } from "./look.ts";
 import { reportedState } from "./region-state.ts";
-import { restOf } from "./rest.ts";
+import type { LookedRest } from "./rest.ts";
 import type { Family, Sample } from "./text.ts";
 
 /** Builds the metrics of what the regions have learned. The regions that are not shown are summed under an empty `region`. */
-export function regionMetrics(models: readonly ModelLook[]): Family[] {
+export function regionMetrics(seen: readonly LookedRest[]): Family[] {
+  const models = seen.map(({ regions, ...model }) => {
+    return { ...model, states: regions.map(reportedState).filter((state) => state !== null) };
+  });
   const each = (samples: (state: RegionState) => Sample[], ofRest: (rest: RegionTotals) => Sample[] = () => []) =>
-    models.flatMap((seen) => {
-      const states = seen.regions.map(reportedState).filter((state) => state !== null);
-      const rest = restOf(seen);
-      const shown = states.flatMap((state) => labelled(samples(state), seen.model, state.region));
-      return rest.regions > 0 ? [...shown, ...labelled(ofRest(rest), seen.model, "")] : shown;
+    models.flatMap(({ model, states, rest }) => {
+      const shown = states.flatMap((state) => labelled(samples(state), model, state.region));
+      return rest.regions > 0 ? [...shown, ...labelled(ofRest(rest), model, "")] : shown;
     });
   return [
     {

@@ -1,8 +1,19 @@
 import { addTotals, countsByBase, type RegionTotals, totalsOf } from "#core/region-totals.ts";
-import type { ModelLook } from "./look.ts";
+import type { Look, ModelLook } from "./look.ts";
 
-/** Returns the totals of a model without the regions that are shown one by one. */
-export function restOf({ totals, regions }: Pick<ModelLook, "totals" | "regions">): RegionTotals {
+/** A model with the totals of the regions that are not shown one by one. */
+export interface LookedRest extends ModelLook {
+  rest: RegionTotals;
+}
+
+export type LookWithRest = Omit<Look, "models"> & { models: LookedRest[] };
+
+/** Adds to each model of a look the totals without the regions that are shown one by one. */
+export function withRest({ models, ...look }: Look): LookWithRest {
+  return { ...look, models: models.map((model) => ({ ...model, rest: restOf(model) })) };
+}
+
+function restOf({ totals, regions }: ModelLook): RegionTotals {
   const rest = structuredClone(totals);
   for (const { report, edge } of regions) {
     addTotals(rest, { counts: countsByBase(edge) }, -1);

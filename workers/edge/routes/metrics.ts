@@ -18,6 +18,7 @@ import { ladderMetrics } from "../metrics/ladder-metrics.ts";
 import { keptShareOf, ladderOf, look } from "../metrics/look.ts";
 import { regionMetrics } from "../metrics/region-metrics.ts";
 import { seriesOf, seriesStepsOf } from "../metrics/series.ts";
+import { withRest } from "../metrics/rest.ts";
 import { metricsText } from "../metrics/text.ts";
 import { wholeQuery } from "../whole-query.ts";
 
@@ -31,7 +32,7 @@ const shownRegions = 100;
 const shownRegionsMax = 1_000;
 
 async function getMetrics(call: Call): Promise<Response> {
-  const seen = await look(call, wholeQuery(call, "regions", shownRegions, shownRegionsMax));
+  const seen = withRest(await look(call, wholeQuery(call, "regions", shownRegions, shownRegionsMax)));
   const text = metricsText([...ladderMetrics(seen), ...regionMetrics(seen.models)]);
   return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
 }

@@ -58,9 +58,10 @@ async function listRegions(call: Call): Promise<Response> {
       return reported ?? inTime(regionStateOf(call, pointer, seen.region));
     }),
   );
+  const silent = regions.flatMap(({ region }, i) => (states[i] === null ? [region] : []));
   const { regions: all, bases, heads, drift, certificates, unasked } = totals;
   const sums = { regions: all, bases, heads, drift, certificates, unasked };
-  return jsonResponse({ regions: states.filter((state) => state !== null), next, sums });
+  return jsonResponse({ regions: states.filter((state) => state !== null), silent, next, sums });
 }
 
 function lookAtPage(call: Call): Promise<RegistryLook> {
