@@ -165,7 +165,6 @@ class PlayedDay implements DayState {
     if (this.random() >= needs.labelled / (needs.escalated + needs.kept)) return;
     const delay = -Math.log(1 - this.random()) * labelDelay * world.daySeconds;
     this.unlabelled.push({ atSecond: Math.ceil(atMs / 1_000 + delay), region, base, id });
-    this.labels[region] = (this.labels[region] ?? 0) + 1;
   }
 
   /** Makes the calls of a second: those of questions, batches of counts, and labels that come late. */
@@ -177,7 +176,10 @@ class PlayedDay implements DayState {
     const due = this.unlabelled.filter(({ atSecond }) => atSecond <= second);
     this.unlabelled = this.unlabelled.filter(({ atSecond }) => atSecond > second);
     this.asked.labels += due.length;
-    for (const label of due) this.sent.push({ call: labelCall(this.plan, label, this.random) });
+    for (const label of due) {
+      this.labels[label.region] = (this.labels[label.region] ?? 0) + 1;
+      this.sent.push({ call: labelCall(this.plan, label, this.random) });
+    }
     const all = this.sent;
     this.sent = [];
     for (let from = 0; from < all.length; from += callsAtOnce) await this.callAll(all.slice(from, from + callsAtOnce));
@@ -193,14 +195,19 @@ class PlayedDay implements DayState {
 
   private send(calls: readonly ObjectCall[]): void {
     for (const { binding, method, values } of calls) {
-      if (method !== "headPointer") {
+      if (method !== "headPointer" && method !== "headPointersAt") {
         this.sent.push({ call: { binding, name: binding === "TOKENS" ? "tokens" : this.plan.model, method, values } });
         continue;
       }
-      const [base, region] = values as [number, number];
+      const [base, asked] = values as [number, number | [number]];
+      const [region] = [asked].flat() as [number];
+      const name = regionName(region);
       this.sent.push({
-        call: this.registry(method, base, regionName(region)),
-        onReply: (reply) => this.learn(base, region, (reply as { revision: number }).revision),
+        call: this.registry(method, base, method === "headPointer" ? name : [name]),
+        onReply: (reply) => {
+          const [pointer] = [reply].flat() as { revision: number }[];
+          this.learn(base, region, pointer?.revision ?? 0);
+        },
       });
     }
   }

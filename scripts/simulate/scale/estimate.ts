@@ -13,15 +13,20 @@ const perIsolateMost = 400;
 /** The soft limit of an object: requests a second. */
 export const objectPerSecond = 1_000;
 
+/** How often a region that changes reports: as durable-objects/registry/looks.ts tells it. */
+const reportEveryMs = 10_000;
+const reportEveryMsPerRegion = 250;
+
 /** What single objects get in a second. */
 export interface Load {
   isolates: number;
   /** The region that is asked most. */
   hotRegion: number;
-  /** The registry: batches of counts, the rows in them, and questions whether a region has no head. */
+  /** The registry: batches of counts, the rows in them, questions whether regions have no head, and reports of regions. */
   batches: number;
   batchRows: number;
   headless: number;
+  reports: number;
   /** The object of the tokens. */
   tokens: number;
   kvReads: number;
@@ -46,16 +51,31 @@ export function loadAt(world: World, needs: Needs, perSecond: number): Load {
   };
   for (const { far } of regions) add(sums, far, 1);
   const places = Array.from({ length: world.isolates }, () => ({ ...sums }));
-  const load: Load = { isolates, hotRegion: 0, batches: 0, batchRows: 0, headless: 0, tokens: 0, kvReads: 0 };
+  const load: Load = {
+    isolates,
+    hotRegion: 0,
+    batches: 0,
+    batchRows: 0,
+    headless: 0,
+    reports: 0,
+    tokens: 0,
+    kvReads: 0,
+  };
   load.hotRegion = perSecond * (zipfShares(world)[0] as number) * (needs.escalated + needs.kept + needs.labelled);
+  let headless = 0;
   for (const { home, far, atHome } of regions) {
     const place = places[home] as typeof sums;
     add(place, far, -1);
     add(place, atHome, 1);
     for (const [times, rate] of [[near, atHome] as const, [isolates - near, far] as const]) {
       load.kvReads += times * onceIn(rate, isolateTimes.pointer);
-      load.headless += times * onceIn(rate, isolateTimes.headless);
+      headless += times * onceIn(rate, isolateTimes.headless);
     }
+  }
+  load.headless = isolates * onceIn(headless / isolates, isolateTimes.confirm);
+  for (const share of zipfShares(world)) {
+    const changes = perSecond * share * (needs.escalated + needs.kept + needs.labelled);
+    load.reports += onceIn(changes, Math.max(reportEveryMs, world.regions * reportEveryMsPerRegion));
   }
   for (const { rate, seen, first } of places) {
     const batches = near * onceIn(rate, isolateTimes.flush);

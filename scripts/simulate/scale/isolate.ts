@@ -9,7 +9,7 @@ export interface ObjectCall {
 }
 
 /** How long an isolate holds what it has read, in ms. */
-export const isolateTimes = { pointer: 5_000, flush: 2_000, headless: 600_000, tokens: 20_000 };
+export const isolateTimes = { pointer: 5_000, flush: 2_000, headless: 600_000, confirm: 200, tokens: 20_000 };
 
 /** The questions of a region and version that an isolate counts until it sends them. */
 export interface CountRow {
@@ -47,6 +47,8 @@ export class SimulatedIsolate {
   private tokensUntil = 0;
   private readonly heads = new Map<string, { until: number; revision: number }>();
   private readonly headless = new Map<string, number>();
+  /** Until when regions without a head are gathered that the registry is asked about together, by version. */
+  private readonly confirming = new Map<number, number>();
   private gathered = new Map<string, CountRow>();
   private flushAt: number | null = null;
   private sequence = 0;
@@ -82,7 +84,11 @@ export class SimulatedIsolate {
       tally.kvReads++;
       if (revision === 0 && (this.headless.get(key) ?? 0) <= nowMs) {
         this.headless.set(key, nowMs + isolateTimes.headless);
-        calls.push(headPointer(base, region));
+        // Those that are asked about in this time go along.
+        if ((this.confirming.get(base) ?? 0) <= nowMs) {
+          this.confirming.set(base, nowMs + isolateTimes.confirm);
+          calls.push(headPointersAt(base, region));
+        }
       }
     }
     // The request counts here; a question that escalates counts in its region.
@@ -121,6 +127,10 @@ export class SimulatedIsolate {
   private note(method: string): void {
     this.tally.calls[method] = (this.tally.calls[method] ?? 0) + 1;
   }
+}
+
+function headPointersAt(base: number, region: number): ObjectCall {
+  return { binding: "REGISTRY", method: "headPointersAt", values: [base, [region]] };
 }
 
 function headPointer(base: number, region: number): ObjectCall {

@@ -119,7 +119,7 @@ function checkOf({ isolates }: Day, load: Load, { daySeconds }: World): ScaleRes
   const called = (method: string) => isolates.reduce((sum, { calls }) => sum + (calls[method] ?? 0), 0) / daySeconds;
   return [
     { name: "batches of counts", estimated: load.batches, counted: called("addCounts") },
-    { name: "head pointers", estimated: load.headless, counted: called("headPointer") },
+    { name: "head pointers", estimated: load.headless, counted: called("headPointersAt") },
     { name: "reads of the tokens", estimated: load.tokens, counted: called("sync") },
     {
       name: "reads of KV",
@@ -175,12 +175,14 @@ export function describe(result: ScaleResult, out: string | undefined): string {
         "count batches",
         "rows of counts",
         "head pointers",
+        "reports",
         "tokens",
         "KV reads",
       ],
       ...estimates.map((load) => [
         ...[count(load.perSecond), count(load.isolates), perSecond(load.hotRegion), perSecond(load.batches)],
-        ...[perSecond(load.batchRows), perSecond(load.headless), perSecond(load.tokens), perSecond(load.kvReads)],
+        ...[perSecond(load.batchRows), perSecond(load.headless), perSecond(load.reports)],
+        ...[perSecond(load.tokens), perSecond(load.kvReads)],
       ]),
     ]),
     `Requests (and rows) a second of single objects, estimated: an object takes about ${count(objectPerSecond)}. ${needs.escalated * 100}% escalate, ${needs.kept * 100}% are kept, ${needs.labelled * 100}% get a label.`,
@@ -212,6 +214,7 @@ export async function chartsOf(result: ScaleResult): Promise<Record<string, stri
         "count batches": load.batches,
         "rows of counts": load.batchRows,
         "head pointers": load.headless,
+        reports: load.reports,
         tokens: load.tokens,
       };
       return Object.entries(lines).map(([object, rate]) => ({
