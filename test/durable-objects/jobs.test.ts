@@ -67,6 +67,29 @@ describe("jobs with lanes", () => {
     });
   });
 
+  it("rest between two of a lane, and read those that wait in blocks", async () => {
+    await inObject("resting", async (storage) => {
+      const resting: Record<string, Lane> = { prepare: { atOnce: 8, restMs: 20 } };
+      const started: number[] = [];
+      const prepare = async () => {
+        started.push(Date.now());
+        return null;
+      };
+      const jobs = new Jobs(storage, { prepare }, resting);
+      jobs.bringForward("prepare", names(32), Date.now());
+      let reads = 0;
+      const { exec } = storage.sql;
+      storage.sql.exec = ((query: string, ...values: unknown[]) => {
+        if (query.includes("+due")) reads++;
+        return exec.call(storage.sql, query, ...values);
+      }) as typeof exec;
+      await jobs.runDue();
+      expect(started).toHaveLength(32);
+      expect((started.at(-1) as number) - (started[0] as number)).toBeGreaterThanOrEqual(50);
+      expect(reads).toBeLessThan(20);
+    });
+  });
+
   it("are tried again later where they fail, and harm no other", async () => {
     await inObject("failing", async (storage) => {
       const done: string[] = [];

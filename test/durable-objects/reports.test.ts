@@ -7,6 +7,9 @@ import { app } from "#edge/app.ts";
 import type { RegionReport } from "#objects/region/api.ts";
 import { boundedReport } from "#objects/region/reporting.ts";
 import type { RegistryObject } from "#objects/registry/index.ts";
+import { Looks } from "#objects/registry/looks.ts";
+import { EdgeCounts } from "#objects/registry/tables/edge-counts.ts";
+import { Reports } from "#objects/registry/tables/reports.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -189,5 +192,35 @@ describe("reports that the registry lacks", () => {
     await eventually(async () =>
       expect(await ladderOf("reported-older")).toMatchObject({ questions: 1, unanswered: [] }),
     );
+  });
+
+  it("are asked for again by a later look where one region did not reply", async () => {
+    await runInDurableObject(registryOf("reported-moving"), async (_, { storage: { sql } }) => {
+      const asked: string[] = [];
+      const pointer = { model: "reported-moving", revision: 9, stable: 9, previous: null, canary: null, heldBack: {} };
+      const looks = new Looks({
+        ...{ reports: new Reports(sql), edgeCounts: new EdgeCounts(sql), canary: () => null },
+        ...{ rollout: { pointer: () => pointer }, groups: { state: () => null } },
+        jobs: { bringForward: (kind) => void asked.push(kind) },
+        spendings: { state: () => Promise.reject() as never },
+        readRegion: () => Promise.reject(new Error("no reply")),
+        transaction: (work) => work(),
+      });
+      const look = () => looks.look({ only: null });
+      for (let i = 0; i < 2; i++) look();
+      expect(asked).toEqual(["ask-regions"]);
+      await looks.ask();
+      look();
+      expect(asked).toEqual(["ask-regions", "ask-regions"]);
+    });
+  });
+
+  it("are named in a list of regions that are asked, where they do not reply", async () => {
+    const REGION = { idFromName: (name: string) => name, get: () => ({ state: () => Promise.reject(new Error("down")) }) };
+    const context = { waitUntil: () => {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
+    const url = "https://edge.test/v1/models/reported-few/regions?fresh=true";
+    const request = new Request(url, { headers: { authorization: "Bearer admin-token" } });
+    const response = await app.fetch(request, { ...env, REGION } as unknown as Env, context);
+    expect(await response.json()).toMatchObject({ regions: [], silent: ["north"] });
   });
 });

@@ -2,6 +2,8 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#core/contract/index.ts";
 import { app } from "#edge/app.ts";
+import { type KeepQueue, keepTogether } from "#edge/ladder/keeping.ts";
+import type { KeepCall } from "#objects/region/api.ts";
 import { call, instance, publish } from "#test/helpers/edge.ts";
 
 const model = "kept-together";
@@ -130,5 +132,17 @@ describe("questions that are kept at once", () => {
     const statuses = await Promise.all(Array.from({ length: 9 }, async (_, i) => (await ask("ask-token", i)).status));
     expect(calls).toContain("keepEach");
     expect(statuses.map((status) => status === 200)).toEqual(statuses.map((_, i) => i !== 3));
+  });
+
+  it("are not sent for a request that was abandoned", async () => {
+    const callOf = (id: number) => ({ incoming: [{ question: { id } }], hop: {} }) as unknown as KeepCall;
+    const old = { ...callOf(1), bytes: 1, since: Date.now() - 60_000, isTaken: false, outcome: null };
+    const queue: KeepQueue = { flightUntil: Date.now() + 5_000, waiting: [old] };
+    const sent: unknown[] = [];
+    const keep = async (_: number, incoming: unknown) => void sent.push(incoming);
+    const stub = { keep, keepEach: keep } as unknown as Parameters<typeof keepTogether>[3];
+    await keepTogether(queue, { base: 1, later: () => {} }, callOf(2), stub);
+    expect(sent).toEqual([callOf(2).incoming]);
+    expect(queue.waiting).toEqual([]);
   });
 });
