@@ -17,6 +17,8 @@ const instance = (i: number) => ({
 });
 const instances = Array.from({ length: 80 }, (_, i) => instance(i));
 
+const like = (i: number) => ({ region: "north", x0: -3 + i / 5, x1: 3 - i / 9, x2: -3 + i / 7, x3: 3 });
+
 let ladder: SharedLadder;
 let server: DeviceServer;
 let folder: string;
@@ -123,7 +125,6 @@ describe("a device's own head", () => {
     const device = await openDevice({ ...options, storage: await fileStorage(join(folder, "own")) });
     const before = await device.askMany(instances, { escalate: false });
     const sent = server.requests.length;
-    const like = (i: number) => ({ region: "north", x0: -3 + i / 5, x1: 3 - i / 9, x2: -3 + i / 7, x3: 3 });
     for (let i = 0; i < 5; i++)
       expect(await device.learn(like(i), "tiger")).toMatchObject({ isNew: true, examples: i + 1 });
     const answer = await device.ask(like(2.5), { escalate: false });
@@ -154,5 +155,39 @@ describe("a device's own head", () => {
     const again = await openDevice({ ...options, storage: await fileStorage(join(folder, "own")) });
     expect((await again.taught()).map(({ label }) => label)).toEqual([right, "lion"]);
     await again.close();
+  });
+});
+
+describe("contributions of devices", () => {
+  it("teach another device a label that the model does not have, until they are withdrawn bit for bit", async () => {
+    const model = "open-device";
+    const built = await testModel({ model, hidden: [16, 24], threshold: 0.8, policy: { labels: "open" } });
+    await publishOn(ladder, built);
+    const sums = async () => {
+      const path = `${ladder.credentials.edge}/v1/models/${model}/regions/north/sums`;
+      const response = await fetch(path, { headers: { authorization: `Bearer ${ladder.credentials.tokens.publish}` } });
+      return new Uint8Array(await response.arrayBuffer());
+    };
+    const before = await sums();
+    const token = ladder.credentials.tokens.contribute;
+    const teacher = await openDevice({ ...options, model, token });
+    const learner = await openDevice({ ...options, model });
+    for (let i = 0; i < 4; i++) await teacher.learn(like(i), "tiger");
+    await expect(teacher.contribute()).rejects.toThrow("needs 5 examples");
+    expect(await teacher.withdraw()).toBe(false);
+    for (let i = 4; i < 7; i++) await teacher.learn(like(i), "tiger");
+    for (let i = 0; i < 2; i++) await teacher.learn(instance(i), "lion");
+    expect(await teacher.contribute()).toMatchObject({ examples: 7, labels: { tiger: 7 } });
+    expect((await learner.ask(like(2.5), { escalate: false })).label).not.toBe("tiger");
+    expect(await learner.update()).toBe(true);
+    expect((await learner.state()).labels).toEqual(["a", "b", "c", "tiger"]);
+    const answer = await learner.ask(like(2.5), { escalate: false });
+    expect(answer).toMatchObject({ label: "tiger", certificate: null });
+    expect(answer.personal).toBeUndefined();
+    expect(await teacher.withdraw()).toBe(true);
+    expect(await sums()).toEqual(before);
+    expect(await learner.update()).toBe(true);
+    expect((await learner.state()).labels).toEqual(["a", "b", "c"]);
+    await Promise.all([teacher.close(), learner.close()]);
   });
 });

@@ -14,12 +14,12 @@ const scoresOf = () => {
   return raw.map((value) => value / total);
 };
 const taught = Array.from({ length: 9 }, (_, i) => ({ vector: vectorOf(), label: i % classes, base: scoresOf() }));
-const background = Array.from({ length: 5 }, vectorOf);
+const background = Array.from({ length: 12 }, vectorOf);
 
 describe("a device's own head", () => {
   it("is the ridge solution of the normal equations, from exact integer sums", () => {
     const rows = [...taught.map(({ vector }) => vector), ...background];
-    const share = taught.length / background.length;
+    const share = Math.min(1, taught.length / background.length);
     const sums = emptySums(width, classes);
     for (const { vector, label } of taught) addRow(sums, { vector, label, weight: 1 });
     const n = width + 1;

@@ -10,12 +10,9 @@ import type { DeviceAnswer } from "./types.ts";
 
 const hop: Hop = { owner: "device", remainingMs: 0, via: [], trace: false };
 
-const unproven = {
-  status: "pending" as const,
-  reason: "the device's own head answered, of which nothing is proven",
-  labels: 0,
-  labelsNeeded: null,
-};
+const unproven = (reason: string) => ({ status: "pending" as const, reason, labels: 0, labelsNeeded: null });
+const ofOwnHead = unproven("the device's own head answered, of which nothing is proven");
+const ofOpenLabels = unproven("the answer is among labels that others contributed, of which nothing is proven");
 
 /** A question with the device's answer to it, and what it computed. */
 export interface Answered {
@@ -29,7 +26,7 @@ export interface Answered {
 /** Answers questions by the version that serves, corrected by what the device was taught. Throws `DeviceError` for faults in them. */
 export async function answer(
   { rung, manifest, regional, network, rule }: Served,
-  lessons: Pick<Lessons, "head" | "labels">,
+  lessons: Pick<Lessons, "head" | "open" | "labels">,
   questions: readonly Question[],
 ): Promise<Answered[]> {
   const replies = await rung.ask(questions, hop).catch((error: unknown) => {
@@ -39,7 +36,7 @@ export async function answer(
     const question = questions[i] as Question;
     const inference = (reply.inference as NonNullable<Reply["inference"]>)();
     const below: DeviceAnswer = { ...reply.answer, rung: "device" };
-    const given = lessons.head ? corrected(inference) : below;
+    const given = lessons.head || lessons.open ? corrected(inference) : below;
     return {
       ...{ question, inference: exactly(inference) },
       answer: withTop(given as never, question.top) as DeviceAnswer,
@@ -47,14 +44,19 @@ export async function answer(
     };
 
     function corrected({ embedding, scores }: Inference): DeviceAnswer {
-      const { labels, head } = lessons;
+      const { labels, head, open } = lessons;
       const { step } = manifest.thin.backbone.embedding;
-      const own = head?.correct(scores, quantise(embedding, step)) ?? scores;
+      const vector = quantise(embedding, step);
+      const extended = open?.extend(scores, vector) ?? scores;
+      const own = head?.correct(extended, vector) ?? extended;
       const reading = regional.head?.manifest.reading ?? network.spec.reading;
       const said = readAmong({ ...manifest, labels }, own, question.candidates, reading);
       const mayAnswer = rule.certificate !== null || manifest.policy.uncertified === "answer";
       const accepted = mayAnswer && said.confidence > 0 && accepts(rule, said.confidence, said.label);
-      return { ...below, ...said, accepted, certificate: null, uncertified: unproven, personal: true };
+      const unproved = { ...below, ...said, accepted, certificate: null };
+      return head
+        ? { ...unproved, uncertified: ofOwnHead, personal: true }
+        : { ...unproved, uncertified: ofOpenLabels };
     }
   });
 }

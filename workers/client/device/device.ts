@@ -108,7 +108,7 @@ export class Device extends EventTarget {
 
   /**
    * Gives the region sums over the embeddings of what this device was taught, in place of those that it gave before: no
-   * instance, and no single embedding. Needs the scope `teach`.
+   * instance, and labels of five examples at least. Needs the scope `contribute`.
    */
   contribute(): Promise<Contribution> {
     return this.api.contribute();

@@ -19,6 +19,17 @@ export async function fileStorage(folder: string): Promise<DeviceStorage> {
     const bytes = await readFile(pathOf(key)).catch(() => null);
     return bytes === null ? undefined : deserialize(bytes);
   };
+  const writeAll = async (changes: Parameters<DeviceStorage["write"]>[0]) => {
+    for (const [key, value] of changes) {
+      if (value === undefined) continue;
+      // Whole or not at all, whenever the process ends.
+      const partial = `${pathOf(key)}.partial`;
+      await writeFile(partial, serialize(value));
+      await rename(partial, pathOf(key));
+    }
+    for (const [key, value] of changes) if (value === undefined) await rm(pathOf(key), { force: true });
+  };
+  let last: Promise<void> = Promise.resolve();
   return {
     get: read,
     async list(prefix, limit = Number.POSITIVE_INFINITY) {
@@ -28,15 +39,11 @@ export async function fileStorage(folder: string): Promise<DeviceStorage> {
       const own = keys.filter((key) => key.startsWith(prefix)).sort();
       return Promise.all(own.slice(0, limit).map(async (key): Promise<[string, unknown]> => [key, await read(key)]));
     },
-    async write(changes) {
-      for (const [key, value] of changes) {
-        if (value === undefined) continue;
-        // Whole or not at all, whenever the process ends.
-        const partial = `${pathOf(key)}.partial`;
-        await writeFile(partial, serialize(value));
-        await rename(partial, pathOf(key));
-      }
-      for (const [key, value] of changes) if (value === undefined) await rm(pathOf(key), { force: true });
+    write(changes) {
+      // One after another: two of them may have a key in common.
+      const done = last.then(() => writeAll(changes));
+      last = done.catch(() => {});
+      return done;
     },
     close() {},
   };

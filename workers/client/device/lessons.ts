@@ -1,9 +1,11 @@
 import { fromBase64, toBase64 } from "../../core/bytes.ts";
-import type { Instance } from "../../core/contract/index.ts";
+import type { Instance, OpenSums } from "../../core/contract/index.ts";
 import { dequantise } from "../../core/head/embedding.ts";
 import { scoresOf } from "../../core/head/head.ts";
 import type { Label } from "../../core/head/label.ts";
+import { fitOpenLabels, type OpenLabels } from "../../core/head/open-labels.ts";
 import { fitPersonal, likeness, type PersonalHead } from "../../core/head/personal.ts";
+import { decodeSums } from "../../core/head/sums.ts";
 import { taskOf } from "../../core/task/index.ts";
 import { DeviceError } from "./errors.ts";
 import type { Served } from "./served.ts";
@@ -47,6 +49,8 @@ export class Lessons {
   private published: readonly Int16Array[] = [];
   /** All labels: the model's, then new ones in the order in which they were taught. */
   labels: string[] = [];
+  /** Labels that contributions brought; null where there are none. */
+  open: OpenLabels | null = null;
   head: PersonalHead | null = null;
 
   constructor(storage: DeviceStorage) {
@@ -75,6 +79,7 @@ export class Lessons {
     this.published = published;
     const { sha256 } = served.manifest.thin.backbone;
     if (this.background.backbone !== sha256) this.background = { backbone: sha256, seen: 0, vectors: [] };
+    this.open = served.open && openLabelsOf(served.open, served, [...published, ...this.background.vectors]);
     this.fit();
   }
 
@@ -148,19 +153,32 @@ export class Lessons {
   private fit(): void {
     if (!this.served) return;
     const { manifest, regional, network } = this.served;
-    const { step } = manifest.thin.backbone.embedding;
+    const { embedding } = manifest.thin.backbone;
+    const background = [...this.published, ...this.background.vectors];
+    const below = [...manifest.labels, ...(this.open?.labels ?? [])];
     const examples = this.usable();
     const task = taskOf(manifest);
-    const added = new Set(examples.flatMap(({ label }) => (task.labelOf(label) === null ? [label] : [])));
-    this.labels = [...manifest.labels, ...added];
-    const below = regional.head?.weights ?? network.head;
+    const added = examples.flatMap(({ label }) => (task.labelOf(label) === null ? [label] : []));
+    this.labels = [...new Set([...below, ...added])];
+    const weights = regional.head?.weights ?? network.head;
     const taught = examples.map(({ vector, label }) => {
       const known = task.labelOf(label) ?? this.labels.indexOf(label);
-      return { vector, label: known as Label, base: scoresOf(below, dequantise(vector, step)) };
+      const scores = scoresOf(weights, dequantise(vector, embedding.step));
+      return { vector, label: known as Label, base: this.open?.extend(scores, vector) ?? scores };
     });
-    const background = [...this.published, ...this.background.vectors];
     this.head = taught.length > 0 ? fitPersonal(taught, background, this.labels.length) : null;
   }
+}
+
+function openLabelsOf(
+  { backbone, labels, sums }: OpenSums,
+  { manifest: { thin, labels: known, task } }: Served,
+  background: readonly Int16Array[],
+): OpenLabels | null {
+  // What the rung above runs may be another network.
+  if (backbone !== thin.backbone.sha256 || task === "regress") return null;
+  const decoded = decodeSums(thin.head.width, labels.length, fromBase64(sums).buffer);
+  return fitOpenLabels({ sums: decoded, labels, known: known.length }, background);
 }
 
 /** Reads an exported embedding. Throws `DeviceError` where it is damaged. */

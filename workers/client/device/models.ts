@@ -1,5 +1,5 @@
 import { ArtefactError, blobKey, checkBlob, checkManifest, classifying } from "../../core/artefacts.ts";
-import { type BlobRef, type Serving, servingSchema } from "../../core/contract/index.ts";
+import { type BlobRef, type OpenSums, openSumsSchema, type Serving, servingSchema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { EngineError } from "../../core/model/engine.ts";
 import { chosenThin, type RungHost, servedManifest } from "../../core/rung-kind.ts";
@@ -25,6 +25,7 @@ interface ModelNeeds {
 interface Kept {
   serving: Serving;
   manifest: string;
+  open: OpenSums | null;
 }
 
 const keptKey = "version";
@@ -59,27 +60,44 @@ export class Models {
     const serving = parsed.data;
     const before = ((await storage.get(keptKey)) as Kept | undefined) ?? null;
     if (before) refuseOlder(serving, before.serving);
-    if (current && JSON.stringify(serving) === JSON.stringify(current.serving)) return null;
-    const isSame = before?.serving.version === serving.version;
-    const manifest = isSame && before ? before.manifest : await this.fetchManifest(serving.version);
-    const served = await this.load({ serving, manifest });
-    await storage.write([[keptKey, { serving, manifest } satisfies Kept]]);
+    const isSame = current !== null && JSON.stringify(serving) === JSON.stringify(current.serving);
+    if (isSame && current.manifest.policy.labels !== "open") return null;
+    const isKept = before?.serving.version === serving.version;
+    const manifest = isKept && before ? before.manifest : await this.fetchManifest(serving.version);
+    const open = await this.openSums();
+    if (isSame && open?.revision === current.open?.revision) return null;
+    const kept: Kept = { serving, manifest, open };
+    const served = await this.load(kept);
+    await storage.write([[keptKey, kept]]);
     await this.forgetOthers(served);
     return served;
   }
 
-  private async load({ serving, manifest: text }: Kept): Promise<Served> {
+  private async load({ serving, manifest: text, open }: Kept): Promise<Served> {
     const { model, host } = this.needs;
     const keys = this.needs.keys ?? { publish: serving.publishKeys, deployment: serving.deploymentKeys };
     try {
       const signed = classifying(await checkManifest(model, serving.version, text, keys.publish));
       const isOwnThin = chosenThin(signed, host) === "device";
       const manifest = classifying(servedManifest(signed, host));
-      return await loadServed({ serving, manifest, isOwnThin }, keys, (blob) => this.blob(blob));
+      return await loadServed({ serving, manifest, isOwnThin, open }, keys, (blob) => this.blob(blob));
     } catch (error) {
       if (error instanceof FaultError)
         throw new DeviceError(`'${model}' is a model without regions: a device can't run it.`);
       if (error instanceof ArtefactError || error instanceof EngineError) throw new DeviceError(error.message);
+      throw error;
+    }
+  }
+
+  /** Fetches what contributions taught the region; null where its labels are not open, or where it does not exist yet. */
+  private async openSums(): Promise<OpenSums | null> {
+    const { model, region, transport } = this.needs;
+    const path = `${regionPath(model, region)}/contributions`;
+    try {
+      return openSumsSchema.parse(await transport.json({ method: "GET", path }));
+    } catch (error) {
+      // 409: labels are listed. 405: the rung above is of an earlier release.
+      if (error instanceof ProblemError && [404, 405, 409].includes(error.status)) return null;
       throw error;
     }
   }

@@ -5,6 +5,7 @@ import { rungHostOf } from "../../core/rung-kind.ts";
 import { taskOf } from "../../core/task/index.ts";
 import { Transport } from "../transport.ts";
 import { answer, withKnownCandidates } from "./answering.ts";
+import { Contributing } from "./contributing.ts";
 import { Counting } from "./counting.ts";
 import { DeviceError } from "./errors.ts";
 import { indexedStorage } from "./indexed-storage.ts";
@@ -56,6 +57,7 @@ class Runtime implements DeviceApi {
   private readonly models: Models;
   private readonly lessons: Lessons;
   private readonly outbox: Outbox;
+  private readonly contributing: Contributing;
   private readonly counting: Counting;
   private readonly shared: Shared;
   private readonly recent = new Map<string, DeviceAnswer>();
@@ -71,7 +73,9 @@ class Runtime implements DeviceApi {
     this.storage = storage;
     const to = { url, token, ...(fetch ? { fetch } : {}) };
     const host = rungHostOf({ RUNG_KIND: "device", MODELS_MEMORY_MB: `${memoryMb}` });
-    this.models = new Models({ model, region, host, keys, storage, transport: new Transport(to) });
+    const transport = new Transport(to);
+    this.models = new Models({ model, region, host, keys, storage, transport });
+    this.contributing = new Contributing(storage, transport);
     this.lessons = new Lessons(storage);
     this.counting = new Counting(storage);
     this.shared = new Shared(name, (message) => this.heard(message as Heard));
@@ -192,12 +196,12 @@ class Runtime implements DeviceApi {
     return this.lessons.taught();
   }
 
-  async contribute(): Promise<Contribution> {
-    throw new DeviceError("This release takes no contributions yet.");
+  contribute(): Promise<Contribution> {
+    return this.contributing.contribute(this.current(), this.lessons.usable());
   }
 
-  async withdraw(): Promise<boolean> {
-    return false;
+  withdraw(): Promise<boolean> {
+    return this.contributing.withdraw(this.current());
   }
 
   async state(): Promise<DeviceState> {
@@ -299,7 +303,9 @@ class Runtime implements DeviceApi {
 
   private async embed(instance: Instance): Promise<Int16Array<ArrayBuffer>> {
     const served = this.current();
-    const [answered] = await answer(served, { head: null, labels: [] }, [await this.question(instance, {})]);
+    const [answered] = await answer(served, { head: null, open: null, labels: [] }, [
+      await this.question(instance, {}),
+    ]);
     const { step } = served.manifest.thin.backbone.embedding;
     return quantise(answered?.inference.embedding ?? [], step);
   }

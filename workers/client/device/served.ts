@@ -1,5 +1,12 @@
 import { ArtefactError, isArtefactError } from "../../core/artefacts.ts";
-import type { ClassifyManifest, HeadManifest, HeadPointer, Rule, Serving } from "../../core/contract/index.ts";
+import type {
+  ClassifyManifest,
+  HeadManifest,
+  HeadPointer,
+  OpenSums,
+  Rule,
+  Serving,
+} from "../../core/contract/index.ts";
 import { decodeHead } from "../../core/head/head.ts";
 import { loadNetwork, type Network, type ReadBlob } from "../../core/model/network.ts";
 import { servingEngine } from "../../core/model/serving-engine.ts";
@@ -20,11 +27,13 @@ export interface Served {
   /** The rule that accepts answers of the head that serves. */
   rule: Rule;
   rung: ModelRung;
+  /** What contributions taught the region; null where its labels are not open. */
+  open: OpenSums | null;
 }
 
 /** Loads a version with the head of its region. Throws `ArtefactError` or `EngineError` where its blobs can't be used. */
 export async function loadServed(
-  { serving, manifest, isOwnThin }: Pick<Served, "serving" | "manifest" | "isOwnThin">,
+  { serving, manifest, isOwnThin, open }: Pick<Served, "serving" | "manifest" | "isOwnThin" | "open">,
   keys: DeviceKeys,
   read: ReadBlob,
 ): Promise<Served> {
@@ -37,7 +46,7 @@ export async function loadServed(
     group: isSame ? serving.group : null,
   });
   const rule = regional.rule ?? regional.head?.manifest.rule ?? manifest.thin.rule;
-  return { serving, manifest, isOwnThin, network, regional, rule, rung };
+  return { serving, manifest, isOwnThin, network, regional, rule, rung, open };
 }
 
 async function regionalOf(

@@ -18,8 +18,6 @@ export interface PersonalHead {
 
 /** The penalty on the correction, in the units of the kernel, in which a typical embedding has 1 with itself. */
 const lambda = 0.02;
-/** What all rows of the background weigh together, for each taught row. */
-const backgroundWeight = 1;
 /** Residuals that no score shows. */
 const negligible = 1e-4;
 
@@ -50,13 +48,15 @@ export function fitPersonal(
   const scale = scaleOf(vectors);
   const rows = vectors.map((vector) => scaled(vector, scale));
   const kernel = Matrix.zeros(rows.length, rows.length);
+  // Each as much as a taught row, and all no more than all of those.
+  const share = Math.min(1, taught.length / Math.max(1, background.length));
   for (const [i, row] of rows.entries()) {
     for (let j = 0; j <= i; j++) {
       const value = product(row, rows[j] as Float64Array);
       kernel.set(i, j, value);
       kernel.set(j, i, value);
     }
-    const weight = i < taught.length ? 1 : (backgroundWeight * taught.length) / background.length;
+    const weight = i < taught.length ? 1 : share;
     kernel.set(i, i, kernel.get(i, i) + lambda / weight);
   }
   const { active, residuals } = residualsOf(taught, rows.length, classes);
