@@ -29,10 +29,14 @@ it("has no dependencies and no imports from outside", async () => {
   const { dependencies, files } = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
   expect(dependencies).toBeUndefined();
   expect(files).toEqual(["dist", "README.md"]);
-  for (const file of await readdir(join(installed, "dist"))) {
+  for (const file of await readdir(join(installed, "dist"), { recursive: true })) {
+    if (!/\.(js|d\.ts)$/.test(file)) continue;
     const text = await readFile(join(installed, "dist", file), "utf8");
-    const imported = [...text.matchAll(/(?:from|import) "([^"]+)"/g)].map(([, from]) => from as string);
-    for (const from of imported) expect(`${file}: ${from}`).toMatch(/^\S+ \.\//);
+    const imported = [...text.matchAll(/(?:^|;|\n|\})(?:import|export)[^;"]*?from\s*"([^"]+)"/g)].map(
+      ([, from]) => from as string,
+    );
+    const own = file === "device/files.js" ? /^\S+ (\.\/|node:)/ : /^\S+ \.\.?\//;
+    for (const from of imported) expect(`${file}: ${from}`).toMatch(own);
   }
 });
 
@@ -40,12 +44,20 @@ it("has types that compile in strict mode", async () => {
   await writeFile(
     join(folder, "user.ts"),
     `import { type Answer, ProblemError, UpriverClient } from "@upriver/client";
+import { type DeviceAnswer, openDevice } from "@upriver/client/device";
+import { fileStorage } from "@upriver/client/device/files";
 const upriver = new UpriverClient({ url: "https://edge.example", token: "t" });
 export async function label(): Promise<string> {
   const answer: Answer = await upriver.ask("storefront", { region: "lagoon", temperature: 31 }, { deadlineMs: 500 });
   const scores: Record<string, number> = answer.scores;
   for await (const next of upriver.stream(answer)) console.log(next.status === "open", scores);
   return (await upriver.wait(answer.id)).label;
+}
+export async function onDevice(): Promise<DeviceAnswer> {
+  const own = { model: "storefront", region: "lagoon", storage: await fileStorage("device") };
+  const device = await openDevice({ url: "https://edge.example", token: "t", ...own });
+  device.on("answer", ({ label, rung }) => console.log(label, rung === "device"));
+  return device.wait(await device.ask({ temperature: 31 }), { deadlineMs: 500 });
 }
 export const kind = (error: unknown): string | null => (error instanceof ProblemError ? error.problem.next : null);
 // @ts-expect-error: an answer has no such field
@@ -77,10 +89,12 @@ it("runs in Node without a build step", async () => {
   });
   try {
     const program = `import { UpriverClient } from "@upriver/client";
-      console.log(JSON.stringify(await new UpriverClient({ url: "${url}" }).models()));`;
+      import { openDevice } from "@upriver/client/device";
+      const refused = await openDevice({ url: "${url}", token: "t", model: "m", region: "r" }).catch(({ name }) => name);
+      console.log(JSON.stringify([await new UpriverClient({ url: "${url}" }).models(), refused]));`;
     await writeFile(join(folder, "user.js"), program);
     const { stdout } = await run(bin("node"), ["user.js"], { cwd: folder });
-    expect(JSON.parse(stdout)).toEqual([{ model: "here" }]);
+    expect(JSON.parse(stdout)).toEqual([[{ model: "here" }], "DeviceError"]);
   } finally {
     stop();
   }
