@@ -1,10 +1,10 @@
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, DeviceAnswer, DeviceOptions } from "#client/device/index.ts";
-import { chromiumPath } from "#scripts/local/chromium.ts";
 import { openBrowser } from "../helpers/browser.ts";
 import { type DeviceServer, startDeviceServer } from "../helpers/device-server.ts";
 import { testModel } from "../helpers/model.ts";
+import { chromiumHere } from "../helpers/system-packages.ts";
 import { publishOn, type SharedLadder, sharedLadder } from "../journeys/ladder.ts";
 
 /** What the page has, and what the test leaves there. */
@@ -14,6 +14,7 @@ interface Page0 {
   finals: string[];
 }
 
+const isSkipped = (await chromiumHere()) === undefined;
 const model = "in-browser";
 const instances = Array.from({ length: 60 }, (_, i) => {
   return { region: "north", x0: Math.sin(i) * 2, x1: Math.cos(3 * i), x2: i / 30 - 1, x3: 0.5 };
@@ -24,7 +25,7 @@ let server: DeviceServer;
 let browser: Browser;
 
 beforeAll(async () => {
-  if (!chromiumPath) return;
+  if (isSkipped) return;
   ladder = await sharedLadder();
   await publishOn(ladder, await testModel({ model, inputs: 4, hidden: [64, 32], threshold: 0.95, fullThreshold: 0 }));
   [server, browser] = await Promise.all([startDeviceServer(ladder.credentials.edge), openBrowser()]);
@@ -65,7 +66,7 @@ async function ask(page: Page, some: object[]): Promise<string[]> {
 
 const finalsOf = (page: Page) => page.evaluate(() => (globalThis as unknown as Page0).finals.toSorted());
 
-describe.skipIf(!chromiumPath)("a device in Chromium", () => {
+describe.skipIf(isSkipped)("a device in Chromium", () => {
   it("keeps what it can't send over a reload and a closed tab, and delivers each question once", async () => {
     const first = await openPage();
     server.setCut(true);
