@@ -16,7 +16,7 @@ const instance = { tsType: "Record<string, number | string | boolean | null | Ne
 const nested = "/** Numbers in arrays of any depth. */\nexport type Nested = number | Nested[];\n";
 
 /** The page side of a device: small files without dependencies. */
-const pageFiles = ["types", "errors", "channel", "device", "index"].map((name) => `device/${name}.ts`);
+const pageFiles = ["types", "errors", "channel", "device", "page", "index"].map((name) => `device/${name}.ts`);
 /** What a device in Node keeps its files by. */
 const nodeFile = "device/files.ts";
 const runtimeTypes = `import type { DeviceApi, Emit, RuntimeOptions } from "./types.ts";
@@ -91,9 +91,9 @@ async function bundleDevice(folder: string): Promise<void> {
     },
   });
   // Bundlers find the worker by this expression; it names the source here.
-  const index = join(folder, "index.js");
-  const text = await readFile(index, "utf8");
+  const page = join(folder, "page.js");
+  const text = await readFile(page, "utf8");
   const named = text.replace('new URL("./worker.ts", import.meta.url)', 'new URL("./worker.js", import.meta.url)');
-  if (named === text) throw new Error(`${index} does not name its worker as expected.`);
-  await writeFile(index, named);
+  if (named === text) throw new Error(`${page} does not name its worker as expected.`);
+  await writeFile(page, named);
 }

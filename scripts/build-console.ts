@@ -57,7 +57,9 @@ async function filesOf(folder: string): Promise<string[]> {
 function headers(): string {
   const policy = [
     "default-src 'none'",
-    "script-src 'self'",
+    // The worker of a device compiles its engine.
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "worker-src 'self'",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "media-src 'self' blob:",

@@ -99,7 +99,7 @@ describe.skipIf(isSkipped)("a device in Chromium", () => {
 
   it("learns in its worker, and shows a page that opens later what it was taught", async () => {
     const page = await openPage();
-    const sent = server.requests.length;
+    const sent = server.sentBytes();
     const lesson = await page.evaluate(async () => {
       const { device } = globalThis as unknown as Page0;
       for (let i = 0; i < 6; i++)
@@ -107,7 +107,7 @@ describe.skipIf(isSkipped)("a device in Chromium", () => {
       return device.ask({ region: "north", x0: -2.7, x1: 3, x2: -3, x3: 3 }, { escalate: false });
     });
     expect(lesson).toMatchObject({ label: "tiger", personal: true, certificate: null });
-    expect(server.requests.length).toBe(sent);
+    expect(server.sentBytes()).toBe(sent);
     await page.reload();
     await open(page);
     expect(await page.evaluate(() => (globalThis as unknown as Page0).device.taught())).toEqual([

@@ -124,7 +124,7 @@ describe("a device's own head", () => {
   it("learns a new label and corrects a known one, without a byte sent, and can be exported and forgotten", async () => {
     const device = await openDevice({ ...options, storage: await fileStorage(join(folder, "own")) });
     const before = await device.askMany(instances, { escalate: false });
-    const sent = server.requests.length;
+    const sent = server.sentBytes();
     for (let i = 0; i < 5; i++)
       expect(await device.learn(like(i), "tiger")).toMatchObject({ isNew: true, examples: i + 1 });
     const answer = await device.ask(like(2.5), { escalate: false });
@@ -143,7 +143,7 @@ describe("a device's own head", () => {
       { label: right, isNew: false, examples: 3 },
       { label: "lion", isNew: true, examples: 1 },
     ]);
-    expect(server.requests.length).toBe(sent);
+    expect(server.sentBytes()).toBe(sent);
     const exported = await device.export();
     const other = await openDevice(options);
     await other.import(exported);

@@ -10,13 +10,15 @@ export const sights = [
 ] as const;
 export type Sight = (typeof sights)[number];
 
-export async function openBrowser(): Promise<Browser> {
+/** @param flags of Chromium, besides the usual ones */
+export async function openBrowser(flags: readonly string[] = []): Promise<Browser> {
   return puppeteer.launch({
     executablePath: (await chromiumHere()) as string,
     args: [
       ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
       // A camera with a moving pattern, and permission without a prompt.
       ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+      ...flags,
     ],
   });
 }

@@ -15,8 +15,8 @@ export interface DeviceServer {
   setCut: (isCut: boolean) => void;
   /** How often the edge replied to a question without a failure, by the question's id. */
   delivered: Map<string, number>;
-  /** Requests so far: their paths, and the bytes of their bodies. */
-  requests: { path: string; sent: number }[];
+  /** Bytes that requests had as bodies so far. */
+  sentBytes: () => number;
   /** What pages loaded from here: paths, and gzipped bytes. */
   loaded: Map<string, number>;
   stop: () => Promise<void>;
@@ -27,7 +27,7 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
   const folder = await mkdtemp(join(tmpdir(), "upriver-device-"));
   if (withPage) await buildPage(folder);
   const delivered = new Map<string, number>();
-  const requests: DeviceServer["requests"] = [];
+  let sent = 0;
   const loaded = new Map<string, number>();
   let isCut = false;
   const { url, stop } = await startServer(async (request, response) => {
@@ -35,7 +35,7 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     const body = Buffer.concat(parts);
-    requests.push({ path, sent: body.length });
+    sent += body.length;
     if (!path.startsWith("/v1/")) {
       const file = path === "/" ? "index.html" : path;
       const content =
@@ -65,7 +65,8 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
     response.end(bytes);
   });
   return {
-    ...{ url, delivered, requests, loaded },
+    ...{ url, delivered, loaded },
+    sentBytes: () => sent,
     setCut(cut) {
       isCut = cut;
     },

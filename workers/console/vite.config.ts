@@ -14,7 +14,18 @@ export default defineConfig({
     cssCodeSplit: false,
     // Names without a hash: a page opened before a deploy still finds its files afterwards.
     rolldownOptions: {
-      output: { entryFileNames: "console.js", assetFileNames: "[name][extname]" },
+      output: { entryFileNames: "console.js", chunkFileNames: "[name].js", assetFileNames: "[name][extname]" },
+    },
+  },
+  // The device's worker, which is loaded where somebody asks on the device; it loads TensorFlow.js for models that need it.
+  worker: {
+    format: "es",
+    rolldownOptions: {
+      output: {
+        entryFileNames: "device-worker.js",
+        chunkFileNames: "device-[name].js",
+        assetFileNames: "[name][extname]",
+      },
     },
   },
 });

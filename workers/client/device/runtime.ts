@@ -217,6 +217,7 @@ class Runtime implements DeviceApi {
       },
       version: head ? `${serving.version}+${head.manifest.region}.${head.manifest.number}` : `${serving.version}`,
       backbone: manifest.thin.backbone.sha256,
+      input: manifest.thin.input,
       labels: this.lessons.labels,
       memoryBytes: network.bytes,
       ...(await this.outbox.counts()),

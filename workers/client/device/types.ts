@@ -1,4 +1,4 @@
-import type { Answer, Instance } from "../contract.ts";
+import type { Answer, Input, Instance } from "../contract.ts";
 import type { Picture } from "../picture.ts";
 
 /** The public keys that a deployment's manifests and heads are verified by: key id → key, raw in base64. */
@@ -133,6 +133,9 @@ export interface DeviceState {
   /** The revision of the model's pointer that it follows. */
   revision: number;
   backbone: string;
+  /** What instances have to be. */
+  input: Input;
+  /** The model's labels, those that contributions brought, and those that it was taught. */
   labels: string[];
   /** Whether it runs a network that the version carries for devices. */
   isOwnThin: boolean;

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Instance, Manifest, ModelState, Picture } from "#client/index.ts";
 import type { PageProps } from "#console/page.ts";
@@ -7,6 +8,7 @@ import { usePolled } from "#console/polled.ts";
 import { can, type Session } from "#console/session.ts";
 import { useAsking } from "./asking.ts";
 import { Candidates } from "./candidates.tsx";
+import { OnThisDevice } from "./device/lazy.tsx";
 import { EscalationPath } from "./escalation.tsx";
 import { FeatureForm } from "./feature-form.tsx";
 import { JsonForm } from "./json-form.tsx";
@@ -35,7 +37,7 @@ function Model({ session, model }: { session: Session; model: string }) {
         state.task === "tensor" ? (
           <TryTensors client={client} state={state} />
         ) : (
-          <Ask session={session} state={state} manifest={manifest} />
+          <Where state={state} ladder={<Ask session={session} state={state} manifest={manifest} />} />
         )
       }
     </Loaded>
@@ -44,6 +46,24 @@ function Model({ session, model }: { session: Session; model: string }) {
 
 type Classifier = Exclude<ModelState, { task: "tensor" }>;
 type Way = "form" | "picture" | "json";
+
+/** Asks the ladder, or runs the model in this browser. */
+function Where({ state, ladder }: { state: Classifier; ladder: ComponentChildren }) {
+  const [isHere, setHere] = useState(false);
+  return (
+    <>
+      <fieldset class="tabs" aria-label="Where to ask">
+        <button type="button" aria-pressed={!isHere} onClick={() => setHere(false)}>
+          The edge
+        </button>
+        <button type="button" aria-pressed={isHere} onClick={() => setHere(true)}>
+          On this device
+        </button>
+      </fieldset>
+      {isHere ? <OnThisDevice state={state} /> : ladder}
+    </>
+  );
+}
 
 function Ask({ session, state, manifest }: { session: Session; state: Classifier; manifest: Manifest }) {
   const { model, policy, examples } = state;

@@ -1,0 +1,5 @@
+import type { ModelState } from "#client/index.ts";
+
+export interface OnThisDeviceProps {
+  state: Exclude<ModelState, { task: "tensor" }>;
+}
