@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Ladder, ModelLadder, RegionRun, RegionState, Training } from "#client/index.ts";
 import { compareVersions, worstOf } from "#console/pages/models/compare.ts";
+import { labelsNeeded } from "#console/pages/models/labels-needed.ts";
 import { attentionOf } from "#console/pages/overview/attention.ts";
 import { foldRuns } from "#console/pages/regions/fold-runs.ts";
 import { ticksOf } from "#console/parts/ticks.ts";
@@ -102,6 +103,18 @@ describe("a comparison of versions", () => {
     ]);
     expect(compareVersions(after, before, []).isWorse).toBe(false);
     expect(worstOf(compareVersions(after, before, []))).toEqual([]);
+  });
+});
+
+describe("a canary's meter", () => {
+  it.for([
+    [{ mean: -0.02, lower: -0.08, upper: 0.04 }, 100, 125],
+    [{ mean: 0.05, lower: -0.05, upper: 0.15 }, 100, 300],
+    [{ mean: null, lower: -1, upper: 1 }, 0, null],
+  ] as const)("says how many more labels decide: %j after %d", ([error, pairs, needed]) => {
+    const verdict = { decision: "continue" as const, reason: "…", error, coverage: null, pairs, groups: 10 };
+    const plan = { margin: 0.02, coverageMargin: null, delta: 0.05 };
+    expect(labelsNeeded({ verdict, plan })).toBe(needed);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { CanaryState, ModelSummary } from "#client/index.ts";
 import { Badge } from "#console/parts/states.tsx";
 import { count, moment, percent } from "#core/format.ts";
+import { CanaryMeter } from "./canary-meter.tsx";
 
 /** The state of the canary, or the outcome of the last one. */
 export function CanaryNotice({ summary: { canary }, watch }: { summary: ModelSummary; watch: CanaryState | null }) {
@@ -28,12 +29,12 @@ export function CanaryNotice({ summary: { canary }, watch }: { summary: ModelSum
           </>
         )}
       </p>
+      {!outcome && <CanaryMeter watch={watch} />}
       {!outcome && verdict && (
         <p class="muted">
           {count(verdict.pairs)} labelled questions of {count(regions.length)} regions were answered by both versions.
-          {waiting > 0 && ` ${count(waiting)} more wait for the second answer.`} Difference of the canary's error from
-          the stable version's: {percent(verdict.error.mean)} (between {percent(verdict.error.lower)} and{" "}
-          {percent(verdict.error.upper)}).
+          {waiting > 0 && ` ${count(waiting)} more wait for the second answer.`} The mean difference is{" "}
+          {percent(verdict.error.mean)}.
         </p>
       )}
     </section>

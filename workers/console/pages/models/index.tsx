@@ -7,6 +7,7 @@ import { usePolled } from "#console/polled.ts";
 import { can, type Session } from "#console/session.ts";
 import { CanaryNotice } from "./canary.tsx";
 import { Trainings } from "./trainings.tsx";
+import { VersionConfusion } from "./version-confusion.tsx";
 import { VersionHistory } from "./version-history.tsx";
 import { VersionTable } from "./versions.tsx";
 
@@ -81,6 +82,7 @@ function Model({ session, summary, onMove }: Props) {
               regionsOn={regions.value?.sums.bases ?? {}}
               onMove={moved}
             />
+            {summary.stable !== null && <VersionConfusion client={client} model={model} version={summary.stable} />}
             <h2>Trainings</h2>
             <Trainings session={session} model={model} />
             <h2>History</h2>

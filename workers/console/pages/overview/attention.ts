@@ -1,7 +1,8 @@
 import type { Ladder, ModelLadder, RegionState, Training } from "#client/index.ts";
+import { needs } from "#console/parts/needs.ts";
 import { linkTo } from "#console/route.ts";
 import { count, dollars, nodeStateOf } from "#core/format.ts";
-import { needsOf, type RegionNeed, regionNeeds } from "#core/region-need.ts";
+import { needsOf, regionNeeds } from "#core/region-need.ts";
 
 /** Something that needs attention, and what to do: pages to open, or a command. */
 export interface AttentionItem {
@@ -21,39 +22,6 @@ export interface ModelNeeds {
   trainings: readonly Training[];
 }
 
-const needs: Record<RegionNeed, { kind: AttentionItem["kind"]; title: string; todo: string }> = {
-  "certificate-void": {
-    kind: "bad",
-    title: "Certificate void",
-    todo: "more answers were wrong than the target allows; look at the questions, or return to an earlier head",
-  },
-  "retrain-held": {
-    kind: "warn",
-    title: "Retrain held",
-    todo: "labels of tokens that are not trusted decide it; accept or forget them",
-  },
-  "rung-above-fails": {
-    kind: "bad",
-    title: "Rung above fails",
-    todo: "the region does not ask it for some seconds after repeated failures",
-  },
-  drift: {
-    kind: "warn",
-    title: "Input drift",
-    todo: "the questions differ from those that the model was trained on; retrain",
-  },
-  "retrain-failed": { kind: "bad", title: "Retrain failed", todo: "see its reason, and retrain" },
-  "escalation-does-not-pay": {
-    kind: "warn",
-    title: "Escalation does not pay",
-    todo: "the rung above is not better than the edge; train a better one, or leave it out",
-  },
-  "cannot-be-certified": {
-    kind: "warn",
-    title: "Cannot be certified",
-    todo: "the error is above the target; more labels, or a new version",
-  },
-};
 const namedMax = 4;
 
 /** Lists what needs attention, the most urgent first. */
@@ -80,7 +48,7 @@ function regionItems({ model, regions }: ModelNeeds): AttentionItem[] {
     const links = mine
       .slice(0, namedMax)
       .map(({ region }) => ({ text: region, href: linkTo("regions", model, region) }));
-    const more = { text: `all ${count(mine.length)}`, href: `${linkTo("regions", model)}?by=need` };
+    const more = { text: `all ${count(mine.length)}`, href: `${linkTo("regions", model)}` };
     const where = mine.length === 1 ? `${model}` : `${model}, ${count(mine.length)} regions`;
     return [{ kind, title, detail: `${where}: ${todo}.`, links: mine.length > namedMax ? [...links, more] : links }];
   });

@@ -9,11 +9,18 @@ export function certificateInWords({ certificate, uncertified, accepted, rung }:
     const from = window ? ` between ${window.from} and ${window.to}` : "";
     return (
       `Of the answers that this rule accepted${from}, at most ${percent(bound)} are wrong, with ${percent(confidence)} confidence, by ` +
-      `${count(labels)} labels. It accepts ${percent(coverage)} of questions. It is about ${scope}.`
+      `${count(labels)} labels. It accepts ${percent(coverage)} of questions. It is about ${aboutOf(scope)}.`
     );
   }
   if (!accepted) return "None: no rung's rule accepted the answer.";
   return uncertified ? `None yet: ${uncertified.reason}.` : "None: the rung that answered has no rule.";
+}
+
+function aboutOf(scope: string): string {
+  if (scope === "global") return "the held-out questions of all regions";
+  return scope.startsWith("group:")
+    ? "the questions of all regions together, and promises nothing for one of them"
+    : `region ${scope}`;
 }
 
 /** Says what a question turned out to be, and what that changed. */

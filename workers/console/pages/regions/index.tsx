@@ -32,7 +32,7 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
   const [starts, setStarts] = useState<string[]>([]);
   const after = starts.at(-1);
   const page = { limit: pageSize, ...(after === undefined ? {} : { after }) };
-  const states = usePolled(`regions ${model} ${after}`, () => client.regionPage(model, page), everyMs);
+  const states = usePolled(`regions ${model} ${after}`, () => loadPage(client, model, page), everyMs);
   const runs = usePolled(`runs ${model} ${after}`, () => client.runPage(model, page), everyMs * 6);
   const [filter, setFilter] = useState("");
   const isShown = ({ region }: { region: string }) => region.toLowerCase().includes(filter.toLowerCase());
@@ -54,8 +54,8 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
             <RegionTable model={model} regions={all.filter(isShown)} />
             <h2>Regional against global head</h2>
             <p class="muted">
-              Accuracy of both heads on questions that neither was trained on, by retrain. Each region has its own
-              scale, shown below its chart.
+              Accuracy of both heads on questions that neither was trained on, by retrain; a dotted line is a head that
+              was promoted. Each region has its own scale.
             </p>
             <div class="multiples">
               {all.filter(isShown).map(({ region }) => (
@@ -73,6 +73,21 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
       }
     </Loaded>
   );
+}
+
+/** Loads a page of regions by name. The first one begins with those of all pages that need attention. */
+async function loadPage(
+  client: UpriverClient,
+  model: string,
+  page: { limit: number; after?: string },
+): Promise<RegionStates> {
+  const [found, needy] = await Promise.all([
+    client.regionPage(model, page),
+    page.after === undefined ? client.regionPage(model, { by: "need", limit: pageSize }) : null,
+  ]);
+  const first = needy?.regions ?? [];
+  const names = new Set(first.map(({ region }) => region));
+  return { ...found, regions: [...first, ...found.regions.filter(({ region }) => !names.has(region))] };
 }
 
 interface PagesProps {

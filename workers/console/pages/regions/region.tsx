@@ -6,6 +6,7 @@ import type { Session } from "#console/session.ts";
 import { HeadComparisonChart } from "./comparison-chart.tsx";
 import { Facts } from "./facts.tsx";
 import { HeadList } from "./heads.tsx";
+import { LiveConfusion } from "./live-confusion.tsx";
 import { RunList } from "./runs.tsx";
 
 const everyMs = 5_000;
@@ -50,6 +51,12 @@ export function RegionPage({ session, model, region }: Props) {
             ) : (
               <Empty title="No retrain has compared heads yet." />
             )}
+            <LiveConfusion client={client} model={model} region={region} />
+            <p>
+              <a href={`${linkTo("questions", model)}?region=${encodeURIComponent(region)}`}>
+                Stored questions of {region}
+              </a>
+            </p>
             <HeadList detail={detail} session={session} model={model} region={region} onChange={live.reload} />
             <h2>Retrains</h2>
             <RunList runs={detail.runs} />

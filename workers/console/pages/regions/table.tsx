@@ -1,21 +1,14 @@
 import type { RegionState } from "#client/index.ts";
 import { CertificateBadge } from "#console/parts/certificate.tsx";
+import { needs } from "#console/parts/needs.ts";
 import { RunState } from "#console/parts/run-state.tsx";
 import { Badge, Empty } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
 import { count, percent } from "#core/format.ts";
+import { needsOf } from "#core/region-need.ts";
 
-const columns = columnsOf(
-  "Region",
-  "Head",
-  "#Labels",
-  "#Open",
-  "#Coverage",
-  "Certificate",
-  "Input drift",
-  "Last retrain",
-);
+const columns = columnsOf("Region", "Needs", "Head", "#Labels", "#Open", "#Coverage", "Certificate", "Last retrain");
 
 /** A table of regions. */
 export function RegionTable({ model, regions }: { model: string; regions: RegionState[] }) {
@@ -30,12 +23,19 @@ export function RegionTable({ model, regions }: { model: string; regions: Region
 }
 
 function Row({ model, state }: { model: string; state: RegionState }) {
-  const { region, base, head, samples, archived, questions, certificate, drift, lastRun } = state;
+  const { region, base, head, samples, archived, questions, certificate, lastRun } = state;
   return (
     <tr>
       <th scope="row">
         <a href={linkTo("regions", model, region)}>{region}</a>
       </th>
+      <td data-label="Needs">
+        {needsOf(state).map((need) => (
+          <Badge key={need} kind={needs[need].kind}>
+            {needs[need].title.toLowerCase()}
+          </Badge>
+        ))}
+      </td>
       <td data-label="Head" class="whole">
         {head === null ? `${base}, global` : `${base}+${head}`}
       </td>
@@ -50,13 +50,6 @@ function Row({ model, state }: { model: string; state: RegionState }) {
       </td>
       <td data-label="Certificate">
         <CertificateBadge certificate={certificate} />
-      </td>
-      <td data-label="Input drift">
-        {drift?.alarm ? (
-          <Badge kind="warn">detected</Badge>
-        ) : (
-          <span class="muted">{drift ? "none" : "not checked yet"}</span>
-        )}
       </td>
       <td data-label="Last retrain">{lastRun ? <RunState run={lastRun} /> : <span class="muted">none yet</span>}</td>
     </tr>
