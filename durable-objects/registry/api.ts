@@ -1,6 +1,8 @@
 import type { BudgetGrant, BudgetReport } from "#core/budget/lease.ts";
 import type { GroupPlan, GroupSums } from "#core/confidence/group.ts";
 import type {
+  AddedWebhook,
+  Alerts,
   CanaryPlan,
   CanaryState,
   CertificateState,
@@ -18,6 +20,7 @@ import type {
   SeriesRange,
   VersionCounts,
   VersionList,
+  WebhookOrder,
 } from "#core/contract/index.ts";
 import type { RegionTotals } from "#core/region-totals.ts";
 import type { Result } from "#core/result.ts";
@@ -128,6 +131,7 @@ export type RegistryRefusal =
   | { kind: "canary-without-stable" }
   | { kind: "canary-is-stable"; version: number }
   | { kind: "no-previous-version" }
+  | { kind: "webhooks-full"; max: number }
   | { kind: "registry-lost" }
   | { kind: "registry-not-behind"; latest: number; copied: number }
   | { kind: "no-copy"; reason: string }
@@ -225,6 +229,15 @@ export interface RegistryApi {
   news(since: number): RegionNews;
   /** Returns what is known of all regions together, and of some of them, without asking any. */
   look(request: LookRequest): RegistryLook;
+
+  /** Lists what somebody may have wanted to know, and who is told. */
+  alerts(): Alerts;
+  /** Adds a webhook for a token. Its secret is not shown again. */
+  addWebhook(order: WebhookOrder, createdBy: string): Result<AddedWebhook, RegistryRefusal>;
+  /** Removes a webhook, with what waits for it; false for an unknown one. */
+  removeWebhook(id: string): boolean;
+  /** Sends a test to a webhook. Returns the id of the alert; null for an unknown webhook. */
+  testWebhook(id: string): string | null;
 
   /** Takes up to `wanted` turns at an external rung with a rate limit, over all regions. */
   takeTurns(rung: string, wanted: number, limit: RateLimit): Turns;

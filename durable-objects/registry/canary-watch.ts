@@ -5,6 +5,7 @@ import { within } from "#core/within.ts";
 import type { Jobs } from "../jobs.ts";
 import type { RegionApi } from "../region/api.ts";
 import type { Remote } from "../stubs.ts";
+import { type Alerting, canaryNews } from "./alerting.ts";
 import type { WatchOrder } from "./api.ts";
 import type { Rollout } from "./rollout.ts";
 import type { Canaries, Canary } from "./tables/canaries.ts";
@@ -22,6 +23,7 @@ interface Needs {
   jobs: Pick<Jobs, "put" | "bringForward" | "drop">;
   regions: () => string[];
   regionObject: (region: string) => Pick<Remote<RegionApi>, "compareCanary" | "endCanary">;
+  alerting: Pick<Alerting, "raise">;
   transaction: <T>(work: () => T) => T;
 }
 
@@ -94,12 +96,13 @@ export class CanaryWatch {
   }
 
   private act(canary: Canary, { decision, reason }: CanaryVerdict): null {
-    const { rollout } = this.needs;
+    const { rollout, alerting } = this.needs;
     const outcome = decision === "promote" ? "promoted" : "rolled back";
     const text = `${outcome}: ${reason}`;
     const moved = outcome === "promoted" ? rollout.move(canary.version, null, text) : rollout.back(text);
     if (!moved.ok) throw new Error(`Canary ${canary.version} can't be ${outcome}: ${moved.error.kind}`);
     this.finish(canary, outcome, reason);
+    alerting.raise([canaryNews(canary.version, outcome, reason)], 0);
     return null;
   }
 

@@ -1,7 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
+import { localWebhooksSetting } from "#core/alerts.ts";
 import type { BudgetGrant, BudgetReport } from "#core/budget/lease.ts";
+import { leftMs } from "#core/clock.ts";
 import type { GroupPlan, GroupSums } from "#core/confidence/group.ts";
 import {
+  type AddedWebhook,
+  type Alerts,
   type CanaryState,
   type CertificateState,
   type HeadManifest,
@@ -17,6 +21,7 @@ import {
   type Rule,
   type SeriesRange,
   type VersionList,
+  type WebhookOrder,
 } from "#core/contract/index.ts";
 import { own } from "#core/own.ts";
 import { fail, ok, type Result } from "#core/result.ts";
@@ -26,6 +31,7 @@ import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import type { RegionReport } from "../region/api.ts";
 import { regionObject } from "../stubs.ts";
+import { Alerting } from "./alerting.ts";
 import type {
   CountBatch,
   CountedStep,
@@ -53,6 +59,7 @@ import { Reconciliation } from "./reconciliation.ts";
 import { Restoring } from "./restoring.ts";
 import { Rollout } from "./rollout.ts";
 import { Spendings } from "./spendings.ts";
+import { AlertTables } from "./tables/alerts.ts";
 import { Canaries } from "./tables/canaries.ts";
 import { EdgeCounts } from "./tables/edge-counts.ts";
 import { GroupSumStore } from "./tables/group-sums.ts";
@@ -76,7 +83,11 @@ const lanes: Record<string, Lane> = {
   "end-canary": { atOnce: 16 },
   adopt: { atOnce: 16 },
   "ask-regions": { atOnce: 1 },
+  alert: { atOnce: 4 },
 };
+
+/** How often a report looks whether the budget leaves questions out. */
+const budgetEveryMs = 60_000;
 
 /** The registry of a model: its versions, which one serves which callers, and which head each region uses. */
 export class RegistryObject extends DurableObject<Env> implements RegistryApi {
@@ -100,10 +111,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly publishing: Publishing;
   private readonly watch: CanaryWatch;
   private readonly looks: Looks;
+  private readonly alerting: Alerting;
   private readonly copying: Copying;
   private readonly reconciliation: Reconciliation;
   private readonly restoring: Restoring;
   /** Changes the registry, and has the change copied. */
+  private budgetSeenAt = 0;
   private readonly transaction = <T>(work: () => T): T => {
     const value = this.ctx.storage.transactionSync(work);
     this.copying.request();
@@ -126,6 +139,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       reconcile: () => this.reconciliation.run(),
       adopt: (region: string) => this.restoring.adopt(region),
       "ask-regions": () => this.looks.ask(),
+      alert: (key: string) => this.alerting.deliver(key),
     };
     this.jobs = new Jobs(ctx.storage, steps, lanes);
     this.versions = new Versions(sql);
@@ -139,6 +153,9 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.spendings = new Spendings(new Ledger(sql), this.edgeCounts);
     this.outbox = new Outbox({ sql, kv: env.CACHE, jobs: this.jobs });
     const { jobs, versions, history, heads, outbox, transaction } = this;
+    const allowsLocal = (env as unknown as Record<string, unknown>)[localWebhooksSetting] === "true";
+    this.alerting = new Alerting({ model, tables: new AlertTables(sql), jobs, allowsLocal });
+    const { alerting } = this;
     const regions = () => this.known.all();
     this.headPointers = new HeadPointers({ model, heads, outbox });
     const rollout = new Rollout({
@@ -164,13 +181,13 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     });
     const canaries = new Canaries(sql);
     this.watch = new CanaryWatch({
-      ...{ canaries, rollout, jobs, regions, transaction },
+      ...{ canaries, rollout, jobs, regions, alerting, transaction },
       regionObject: (region) => regionObject(env, model, region),
     });
     this.looks = new Looks({
       isOnNode: env.UPLINK !== undefined,
       ...{ reports: new Reports(sql), edgeCounts: this.edgeCounts, rollout, jobs, canary: () => this.watch.state() },
-      ...{ groups: this.groups, spendings: this.spendings, series: new SeriesTable(sql) },
+      ...{ groups: this.groups, spendings: this.spendings, series: new SeriesTable(sql), alerting },
       readRegion: async (region, base) => {
         const object = regionObject(env, model, region);
         const [activity, state] = await Promise.all([object.counts(), object.state(base)]);
@@ -363,13 +380,33 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.looks.news(since);
   }
 
+  alerts(): Alerts {
+    return this.alerting.list();
+  }
+
+  addWebhook(order: WebhookOrder, createdBy: string): Result<AddedWebhook, RegistryRefusal> {
+    return this.ctx.storage.transactionSync(() => this.alerting.add(order, createdBy));
+  }
+
+  removeWebhook(id: string): boolean {
+    return this.ctx.storage.transactionSync(() => this.alerting.remove(id));
+  }
+
+  testWebhook(id: string): string | null {
+    return this.ctx.storage.transactionSync(() => this.alerting.test(id));
+  }
+
   takeTurns(rung: string, wanted: number, limit: RateLimit): Turns {
     return this.ctx.storage.transactionSync(() => this.turns.take(rung, wanted, limit, Date.now()));
   }
 
   takeBudgetReport(region: string, report: BudgetReport, usdPerMonth: number | null): BudgetGrant {
     this.requireState(region);
-    return this.transaction(() => this.spendings.take(region, report, usdPerMonth));
+    return this.transaction(() => {
+      const grant = this.spendings.take(region, report, usdPerMonth);
+      this.lookAtBudget(usdPerMonth);
+      return grant;
+    });
   }
 
   spending(usdPerMonth: number | null): ModelSpending {
@@ -415,7 +452,15 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       this.groups.forgetRegion(region);
       this.known.forget(region);
       this.spendings.forgetRegion(region);
+      this.alerting.forgetRegion(region);
     });
+  }
+
+  // Its state is summed over all regions.
+  private lookAtBudget(usdPerMonth: number | null): void {
+    if (usdPerMonth === null || leftMs(this.budgetSeenAt + budgetEveryMs, budgetEveryMs, Date.now()) > 0) return;
+    this.budgetSeenAt = Date.now();
+    this.alerting.budget(this.spendings.state(usdPerMonth));
   }
 
   // An empty registry would count heads, revisions and dollars from the start again: callers try again once it is restored.

@@ -1,13 +1,15 @@
+import { newsOf, queueNews } from "#core/alerts.ts";
 import { leftMs } from "#core/clock.ts";
 import type { CanaryState, Counts, QuestionBrief, SeriesRange } from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { own } from "#core/own.ts";
-import { needOf } from "#core/region-need.ts";
+import { type NeedyState, needOf } from "#core/region-need.ts";
 import { addTotals, countsByBase, noTotals, type RegionTotals, totalsOf } from "#core/region-totals.ts";
 import { watchedCanary } from "#core/watched-canary.ts";
 import { within } from "#core/within.ts";
 import type { Jobs } from "../jobs.ts";
 import type { RegionReport } from "../region/api.ts";
+import type { Alerting } from "./alerting.ts";
 import type { CountedStep, LookRequest, RegionNews, RegistryLook, ReportReceipt } from "./api.ts";
 import type { GroupCertificates } from "./group-certificates.ts";
 import type { Rollout } from "./rollout.ts";
@@ -40,6 +42,7 @@ interface Needs {
   reports: Reports;
   edgeCounts: EdgeCounts;
   series: SeriesTable;
+  alerting: Pick<Alerting, "raise">;
   rollout: Pick<Rollout, "pointer">;
   canary: () => CanaryState | null;
   groups: Pick<GroupCertificates, "state">;
@@ -77,7 +80,7 @@ export class Looks {
 
   /** Takes a region's report in place of the one before; null for an unknown region. */
   take(region: string, report: RegionReport): ReportReceipt | null {
-    const { reports, series, transaction } = this.needs;
+    const { reports, series, alerting, transaction } = this.needs;
     const [known] = reports.of([region]);
     if (!known) return null;
     const sums = this.all();
@@ -87,6 +90,12 @@ export class Looks {
     transaction(() => {
       series.note(now, () => this.countsOf(sums));
       reports.set(region, report, now);
+      const openBefore = known.report?.activity.open ?? 0;
+      const { open } = sums.totals;
+      alerting.raise([
+        ...newsOf(region, known.report && needyOf(known.report), needyOf(report)),
+        ...queueNews(open, open - openBefore + report.activity.open),
+      ]);
     });
     if (known.report) addTotals(sums.totals, totalsOf(known.report), -1);
     this.sums = sums;
@@ -238,6 +247,10 @@ export class Looks {
   }
 }
 
+function needyOf({ activity: { breaker }, state }: RegionReport): NeedyState {
+  return { ...state, breaker };
+}
+
 function noSums(): Sums {
   return { totals: noTotals(), missing: new Set(), breakersOpen: new Set(), needs: new Map(), recent: [], asOf: null };
 }
@@ -255,7 +268,7 @@ function addReport(sums: Sums, region: string, report: RegionReport | null, at: 
   const others = sums.recent.filter((question) => question.region !== region);
   const newest = [...others, ...(report.activity.recent ?? [])].sort((a, b) => b.receivedAt - a.receivedAt);
   sums.recent = newest.slice(0, recentMax);
-  const need = needOf({ breaker: report.activity.breaker, ...report.state });
+  const need = needOf(needyOf(report));
   if (need > 0) sums.needs.set(region, need);
   sums.asOf = Math.max(sums.asOf ?? 0, at ?? 0);
 }

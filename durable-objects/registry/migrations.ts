@@ -84,6 +84,15 @@ const m009Series: Migration = (sql) => {
     PRIMARY KEY (range, place)) WITHOUT ROWID`);
 };
 
+const m010Alerts: Migration = (sql) => {
+  sql.exec(`CREATE TABLE webhooks (
+    id TEXT PRIMARY KEY, url TEXT NOT NULL, secret TEXT NOT NULL, form TEXT NOT NULL, kinds TEXT, createdAt INTEGER NOT NULL,
+    createdBy TEXT NOT NULL, last TEXT) WITHOUT ROWID`);
+  sql.exec(`CREATE TABLE alerts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, kind TEXT NOT NULL, region TEXT,
+    title TEXT NOT NULL, detail TEXT NOT NULL)`);
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002OpenedRegions,
@@ -94,4 +103,5 @@ export const migrations: readonly Migration[] = [
   m007Storage,
   m008Reports,
   m009Series,
+  m010Alerts,
 ];

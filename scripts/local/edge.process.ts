@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
+import { localWebhooksSetting } from "#core/alerts.ts";
 import { doubleSetting } from "#core/rung/external/endpoint.ts";
 import { isInstalled, root } from "./process.ts";
 import { bundle, readSettings, settingsOf, startWorkerd } from "./workerd.ts";
@@ -17,6 +18,7 @@ const settings = { ...(await settingsOf(bundled)), ...(isProject ? await readSet
 for (const name of Object.keys(settings)) settings[name] = process.env[name] ?? (settings[name] as string);
 // Everything is on this machine, and workerd has no jurisdictions.
 settings.JURISDICTION = "";
+settings[localWebhooksSetting] = "true";
 const double = process.env[doubleSetting];
 if (double) settings[doubleSetting] = double;
 const secrets = parseEnv(await readFile(join(folder, ".dev.vars"), "utf8")) as Record<string, string>;

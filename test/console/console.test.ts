@@ -1,4 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -9,6 +12,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#client/index.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
+import { freePort } from "#scripts/local/ports.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { testModel, testNumber } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
@@ -25,7 +29,9 @@ const pages = {
   "regions/queue/north": "north",
   "questions/queue": "Questions of queue",
   "models/moved": "moved",
+  "alerts/easy": "Alerts of easy",
   "review/queue": "Review queue",
+  access: "Access",
   "try/easy": "Ask easy",
   "try/pictures": "Ask pictures",
 };
@@ -356,6 +362,74 @@ describe.skipIf(isSkipped)(
       await expect
         .poll(async () => (await client.questionPage("found")).questions.map((one) => one.id))
         .toEqual([asked[0]?.id]);
+      await end();
+    });
+
+    it.concurrent("sends a signed alert again, with the same id, after its receiver died before it answered", async ({
+      expect,
+    }) => {
+      const file = join(ladder.folder, "alerts.ndjson");
+      await writeFile(file, "");
+      const port = await freePort();
+      const got = async () => {
+        const lines = (await readFile(file, "utf8")).split("\n").filter(Boolean);
+        return lines.map((line) => JSON.parse(line) as { url: string; headers: Record<string, string>; body: string });
+      };
+      const start = async (mode: string) => {
+        const script = join(import.meta.dirname, "../helpers/alert-receiver.ts");
+        const child = spawn(process.execPath, [script, String(port), file, mode], {
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        await once(child.stdout, "data");
+        return child;
+      };
+      const dying = await start("dies");
+      const { page, end } = await open("alerts/easy");
+      await page.waitForSelector("main form");
+      await page.type('main input[type="url"]', `http://127.0.0.1:${port}/take`);
+      await press(page, "Add webhook");
+      const secret = await (await page.waitForSelector("[data-secret]"))?.evaluate((node) => node.textContent ?? "");
+      await press(page, "Test");
+      await once(dying, "exit");
+      expect(await got()).toHaveLength(1);
+      const live = await start("answers");
+      await says(page, "delivered");
+      const [first, ...again] = await got();
+      expect(again).toHaveLength(1);
+      for (const { headers, body } of [first, ...again].filter((one) => one !== undefined)) {
+        expect(headers["upriver-event"]).toBe(JSON.parse(body).id);
+        expect(body).toBe(first?.body);
+        const [, at, signature] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(headers["upriver-signature"] as string) ?? [];
+        expect(
+          createHmac("sha256", secret as string)
+            .update(`${at}.${body}`)
+            .digest("hex"),
+        ).toBe(signature);
+      }
+      const client = ladder.client("admin");
+      const { webhook } = await client.addWebhook("easy", { url: `http://127.0.0.1:${port}/moved`, form: "slack" });
+      await client.testWebhook("easy", webhook.id);
+      await says(page, "the receiver replied with status 302");
+      expect((await got()).map(({ url }) => url)).not.toContain("/elsewhere");
+      expect(JSON.parse((await got()).at(-1)?.body as string)).toEqual({
+        text: "*Test alert* (easy): Alerts of this model reach this receiver.",
+      });
+      for (const { id } of (await client.alerts("easy")).webhooks) await client.removeWebhook("easy", id);
+      live.kill();
+      await end();
+    });
+
+    it.concurrent("lists tokens and what was done, and revokes a token", async ({ expect }) => {
+      const client = ladder.client("admin");
+      await client.createToken({ id: "visitor", scopes: ["ask"] });
+      const { page, end } = await open("access");
+      const row = await page.waitForSelector('tr[data-token="visitor"]');
+      await (await row?.waitForSelector('::-p-aria(Revoke[role="button"])'))?.click();
+      await page.waitForSelector("dialog[open]");
+      await page.click("dialog[open] button.danger");
+      await says(page, "revoked on");
+      expect((await client.tokens()).find(({ id }) => id === "visitor")?.revokedAt).not.toBeNull();
+      await says(page, "create a token");
       await end();
     });
 

@@ -182,7 +182,7 @@ describe("reports that the registry lacks", () => {
     const stub = registryOf("reported-older");
     await runInDurableObject(stub, (_, { storage }) => {
       storage.sql.exec("DROP TABLE reports");
-      storage.sql.exec("DROP TABLE series");
+      for (const table of ["series", "webhooks", "alerts"]) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("UPDATE schema SET migrations = 7");
     });
     await evictDurableObject(stub);

@@ -110,7 +110,7 @@ describe("a model's series", () => {
 
   it("begins with the first change, where the release before kept none", async () => {
     const steps = await inRegistry("series-migrated", (storage) => {
-      storage.sql.exec("DROP TABLE series");
+      for (const table of ["series", "webhooks", "alerts"]) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("UPDATE schema SET migrations = 8");
       migrate(storage, migrations);
       const table = new SeriesTable(storage.sql);

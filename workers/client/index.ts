@@ -1,4 +1,6 @@
 import type {
+  AddedWebhook,
+  Alerts,
   Answer,
   AuditEntry,
   CanaryState,
@@ -20,6 +22,7 @@ import type {
   ModelState,
   ModelSummary,
   NewContribution,
+  NewWebhook,
   NodeKeys,
   NodeRecord,
   Nodes,
@@ -587,6 +590,27 @@ export class UpriverClient {
   /** Fetches the state of every rung: counts, open questions, whether the next rung answers. */
   ladder(): Promise<Ladder> {
     return this.get("/v1/ladder");
+  }
+
+  /** Lists the last alerts of a model, and the webhooks that get them. Needs the scope admin. */
+  alerts(model: string): Promise<Alerts> {
+    return this.get(`${modelPath(model)}/alerts`);
+  }
+
+  /** Adds a webhook; the secret that signs what it gets is only in this reply. */
+  addWebhook(model: string, order: NewWebhook): Promise<AddedWebhook> {
+    return this.transport.json({ ...post(`${modelPath(model)}/webhooks`, order), isRepeatable: false });
+  }
+
+  /** Removes a webhook, with the alerts that wait for it. */
+  removeWebhook(model: string, id: string): Promise<{ id: string; removed: true }> {
+    return this.transport.json({ method: "DELETE", path: `${modelPath(model)}/webhooks/${encodeURIComponent(id)}` });
+  }
+
+  /** Sends a test to a webhook; returns the id of its alert. */
+  async testWebhook(model: string, id: string): Promise<string> {
+    const path = `${modelPath(model)}/webhooks/${encodeURIComponent(id)}/test`;
+    return (await this.transport.json<{ alert: string }>({ ...post(path, {}), isRepeatable: false })).alert;
   }
 
   /** Fetches metrics of rungs and regions in Prometheus's text format. */

@@ -1,6 +1,8 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { PageProps } from "./page.ts";
+import { AccessPage } from "./pages/access/index.tsx";
+import { AlertsPage } from "./pages/alerts/index.tsx";
 import { ModelsPage } from "./pages/models/index.tsx";
 import { OverviewPage } from "./pages/overview/index.tsx";
 import { QuestionsPage } from "./pages/questions/index.tsx";
@@ -18,7 +20,9 @@ const pages: { name: string; title: string; scope: string; Page: ComponentType<P
   { name: "regions", title: "Regions", scope: "admin", Page: RegionsPage },
   { name: "questions", title: "Questions", scope: "admin", Page: QuestionsPage },
   { name: "models", title: "Models", scope: "publish", Page: ModelsPage },
+  { name: "alerts", title: "Alerts", scope: "admin", Page: AlertsPage },
   { name: "review", title: "Review", scope: "review", Page: ReviewPage },
+  { name: "access", title: "Access", scope: "admin", Page: AccessPage },
   { name: "try", title: "Try it", scope: "ask", Page: TryPage },
 ];
 
@@ -93,8 +97,8 @@ function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void })
           <Empty title="This token cannot open this page.">
             <p>
               Its scopes: {session.token.scopes.join(", ") || "none"}. Needed scopes: metrics for Overview, admin for
-              Regions and Questions, publish for Models, review for Review, ask for Try it. Sign out to use another
-              token.
+              Regions, Questions, Alerts and Access, publish for Models, review for Review, ask for Try it. Sign out to
+              use another token.
             </p>
           </Empty>
         )}

@@ -1,3 +1,4 @@
+export * from "./alert.ts";
 export * from "./answer.ts";
 export * from "./audit.ts";
 export * from "./canary.ts";

@@ -121,6 +121,7 @@ const pathDescriptions: Readonly<Record<string, string>> = {
   region: "Name of the region; GET /v1/models/{model}/regions lists them",
   version: "Number of the version; GET /v1/models/{model}/versions lists them",
   contribution: "What the contributor calls it; the same again replaces it",
+  webhook: "Id of the webhook; GET /v1/models/{model}/alerts lists them",
   sha256: "SHA-256 of the blob in lower-case hex; a manifest lists its blobs",
 };
 

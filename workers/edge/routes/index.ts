@@ -1,5 +1,6 @@
 import type { Route } from "../call.ts";
 import { openApiRoutes } from "../openapi/routes.ts";
+import { alertRoutes } from "./alerts.ts";
 import { askRoutes } from "./ask.ts";
 import { auditRoutes } from "./audit.ts";
 import { canaryRoutes } from "./canary.ts";
@@ -44,6 +45,7 @@ const described: readonly Route[] = [
   ...reviewQuestionRoutes,
   ...labelStudioRoutes,
   ...metricsRoutes,
+  ...alertRoutes,
   ...checksRoutes,
   ...tokenRoutes,
   ...nodeRoutes,

@@ -22,6 +22,12 @@ export function refused(refusal: RegistryRefusal): FaultError {
       return conflict("a previous stable version", "none: roll out the version that you want");
     case "head-unknown":
       return conflict(`a head of region '${refusal.region}' on version ${refusal.base}`, `head ${refusal.number}`);
+    case "webhooks-full":
+      return conflict(
+        `at most ${refusal.max} webhooks of a model`,
+        "another one",
+        "Remove one first: DELETE /v1/models/{model}/webhooks/{webhook}.",
+      );
     case "registry-lost":
       return conflict(
         "a registry with the versions that are in R2",

@@ -1,0 +1,107 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { newsOf } from "#core/alerts.ts";
+import type { AddedWebhook, Alerts } from "#core/contract/index.ts";
+import { migrate } from "#objects/migrate.ts";
+import type { RegionReport } from "#objects/region/api.ts";
+import { migrations } from "#objects/registry/migrations.ts";
+import { AlertTables } from "#objects/registry/tables/alerts.ts";
+import { ask, call, expectOk, instance, publish } from "../helpers/edge.ts";
+import { TestRegion } from "../helpers/region.ts";
+
+const model = "alerted";
+const path = `/v1/models/${model}/webhooks`;
+
+async function alerts(): Promise<Alerts> {
+  return (await expectOk(call("GET", `/v1/models/${model}/alerts`))).json();
+}
+
+beforeAll(async () => {
+  await publish({ model, threshold: 1.01, policy: { ladder: ["edge", "region"] } });
+  await ask(model, { instance: instance(1) });
+});
+
+describe("alerts", () => {
+  it("come when something begins, each once, and not of what was so before", async () => {
+    const registry = env.REGISTRY.get(env.REGISTRY.idFromName(model));
+    const report = await new TestRegion(model).inside(async (object): Promise<RegionReport> => {
+      return { base: 1, activity: object.counts(), state: await object.state(1) };
+    });
+    const reportOf = (own: object, open = 0) => {
+      const state = { ...report.state, ...own } as RegionReport["state"];
+      return registry.report("north", { ...report, activity: { ...report.activity, open }, state });
+    };
+    await registry.registerRegion("north");
+    const drift = { drift: { at: 0, alarm: true, against: "before" } };
+    await reportOf(drift, 99);
+    await reportOf({ ...drift, certificate: { ...report.state?.certificate, status: "void" } }, 100);
+    await reportOf({ certificate: { ...report.state?.certificate, status: "valid" } }, 120);
+    // It begins again within the hour.
+    await reportOf(drift, 100);
+    const known = (await alerts()).alerts.map(({ kind, region }) => [kind, region]);
+    expect(known.toReversed()).toEqual([
+      ["drift", "north"],
+      ["certificate-void", "north"],
+      ["queue", null],
+      ["certificate-valid", "north"],
+    ]);
+    expect(newsOf("north", null, { breaker: "closed", certificate: { status: "valid" } as never })).toEqual([]);
+  });
+
+  it("have an empty list, where the release before kept none", async () => {
+    const list = await runInDurableObject(
+      env.REGISTRY.get(env.REGISTRY.idFromName("alerted-before")),
+      (_, { storage }) => {
+        storage.sql.exec("DROP TABLE webhooks");
+        storage.sql.exec("DROP TABLE alerts");
+        storage.sql.exec("UPDATE schema SET migrations = 9");
+        migrate(storage, migrations);
+        const tables = new AlertTables(storage.sql);
+        return [tables.all(), tables.webhooks()];
+      },
+    );
+    expect(list).toEqual([[], []]);
+  });
+});
+
+describe("a webhook", () => {
+  it("is listed without its secret and its path, and removed", async () => {
+    const body = { url: "https://alerts.example.com/T0/secret-path", kinds: ["drift"] };
+    const added = await expectOk(call("POST", path, { body }));
+    const { webhook, secret } = await added.json<AddedWebhook>();
+    expect(secret).toMatch(/^[0-9a-f]{64}$/);
+    const text = await (await expectOk(call("GET", `/v1/models/${model}/alerts`))).text();
+    expect([text.includes(secret), text.includes("secret-path")]).toEqual([false, false]);
+    expect(webhook).toMatchObject({
+      host: "https://alerts.example.com",
+      kinds: ["drift"],
+      createdBy: "admin",
+      last: null,
+    });
+    await expectOk(call("DELETE", `${path}/${webhook.id}`));
+    expect((await alerts()).webhooks).toEqual([]);
+    expect((await call("DELETE", `${path}/${webhook.id}`)).status).toBe(404);
+    expect((await call("POST", `${path}/${webhook.id}/test`, { body: {} })).status).toBe(404);
+  });
+
+  it.for([
+    "http://example.com/",
+    "http://localhost:9/",
+    "https://user:word@example.com/",
+    "file:///etc/passwd",
+    "ftp://example.com",
+    "example.com",
+  ])("is refused at %s", async (url) => {
+    expect((await call("POST", path, { body: { url } })).status).toBe(422);
+  });
+
+  it("is refused beyond ten of a model, for an unknown model, and for a token without the scope", async () => {
+    const url = "https://alerts.example.com/";
+    for (let n = 0; n < 10; n++) await expectOk(call("POST", path, { body: { url } }));
+    expect((await call("POST", path, { body: { url } })).status).toBe(409);
+    for (const { id } of (await alerts()).webhooks) await expectOk(call("DELETE", `${path}/${id}`));
+    expect((await call("POST", "/v1/models/no-such-model/webhooks", { body: { url } })).status).toBe(404);
+    expect((await call("POST", path, { body: { url }, token: "ask-token" })).status).toBe(403);
+  });
+});

@@ -1,0 +1,81 @@
+import type { Alert, UpriverClient } from "#client/index.ts";
+import type { PageProps } from "#console/page.ts";
+import { ModelChoice } from "#console/parts/model-choice.tsx";
+import { Badge, Empty, Loaded } from "#console/parts/states.tsx";
+import { columnsOf, DataTable } from "#console/parts/table.tsx";
+import { usePolled } from "#console/polled.ts";
+import { linkTo } from "#console/route.ts";
+import { moment } from "#core/format.ts";
+import { AddWebhook } from "./add-webhook.tsx";
+import { WebhookTable } from "./webhooks.tsx";
+
+const everyMs = 3_000;
+const good: ReadonlySet<Alert["kind"]> = new Set(["certificate-valid", "test"]);
+
+/** The alerts page: what somebody may have wanted to know, and who is told. */
+export function AlertsPage({ session, route }: PageProps) {
+  return (
+    <ModelChoice client={session.client} route={route} title="Alerts" titleOf={(model) => `Alerts of ${model}`} isAll>
+      {({ model }) => <Model key={model} client={session.client} model={model} />}
+    </ModelChoice>
+  );
+}
+
+function Model({ client, model }: { client: UpriverClient; model: string }) {
+  const live = usePolled(`alerts ${model}`, () => client.alerts(model), everyMs);
+  return (
+    <>
+      <h2>Webhooks</h2>
+      <AddWebhook client={client} model={model} onAdded={live.reload} />
+      <Loaded of={live}>
+        {({ webhooks, alerts }) => (
+          <>
+            {webhooks.length === 0 ? (
+              <Empty title="Nobody is told yet.">
+                <p>
+                  A webhook gets each alert as a signed POST, again until it takes it, for a day. Its header
+                  upriver-event is the same each time, so that a receiver can take an alert once.
+                </p>
+              </Empty>
+            ) : (
+              <WebhookTable client={client} model={model} webhooks={webhooks} onChange={live.reload} />
+            )}
+            <h2>Last alerts</h2>
+            <AlertTable model={model} alerts={alerts} />
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+const columns = columnsOf("When", "What", "Region", "Detail");
+
+function AlertTable({ model, alerts }: { model: string; alerts: readonly Alert[] }) {
+  if (alerts.length === 0) {
+    return (
+      <Empty title="Nothing to tell so far.">
+        <p>
+          Alerts come when a certificate becomes void or valid, inputs drift, escalation stops to pay, questions pile
+          up, the budget runs out, a rung above fails, a retrain fails or is held, and when a canary is decided.
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <DataTable caption={`The last alerts of ${model}, the newest first`} columns={columns}>
+      {alerts.map(({ id, at, kind, title, region, detail }) => (
+        <tr key={id}>
+          <th scope="row">{moment(at)}</th>
+          <td data-label="What">
+            <Badge kind={good.has(kind) ? "good" : "warn"}>{title}</Badge>
+          </td>
+          <td data-label="Region">
+            {region === null ? <span class="muted">all</span> : <a href={linkTo("regions", model, region)}>{region}</a>}
+          </td>
+          <td data-label="Detail">{detail}</td>
+        </tr>
+      ))}
+    </DataTable>
+  );
+}
