@@ -10,6 +10,7 @@ import type { RegistryObject } from "#objects/registry/index.ts";
 import { Looks } from "#objects/registry/looks.ts";
 import { EdgeCounts } from "#objects/registry/tables/edge-counts.ts";
 import { Reports } from "#objects/registry/tables/reports.ts";
+import { SeriesTable } from "#objects/registry/tables/series.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -201,6 +202,7 @@ describe("reports that the registry lacks", () => {
       const looks = new Looks({
         ...{ reports: new Reports(sql), edgeCounts: new EdgeCounts(sql), canary: () => null },
         ...{ rollout: { pointer: () => pointer }, groups: { state: () => null } },
+        ...{ isOnNode: false, series: new SeriesTable(sql), alerting: { raise: () => {} } },
         jobs: { bringForward: (kind) => void asked.push(kind) },
         spendings: { state: () => Promise.reject() as never },
         readRegion: () => Promise.reject(new Error("no reply")),
@@ -216,7 +218,10 @@ describe("reports that the registry lacks", () => {
   });
 
   it("are named in a list of regions that are asked, where they do not reply", async () => {
-    const REGION = { idFromName: (name: string) => name, get: () => ({ state: () => Promise.reject(new Error("down")) }) };
+    const REGION = {
+      idFromName: (name: string) => name,
+      get: () => ({ state: () => Promise.reject(new Error("down")) }),
+    };
     const context = { waitUntil: () => {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
     const url = "https://edge.test/v1/models/reported-few/regions?fresh=true";
     const request = new Request(url, { headers: { authorization: "Bearer admin-token" } });

@@ -136,7 +136,8 @@ describe("questions that are kept at once", () => {
 
   it("are not sent for a request that was abandoned", async () => {
     const callOf = (id: number) => ({ incoming: [{ question: { id } }], hop: {} }) as unknown as KeepCall;
-    const old = { ...callOf(1), bytes: 1, since: Date.now() - 60_000, isTaken: false, outcome: null };
+    const never = { wake: () => {}, settle: () => {}, outcome: new Promise<never>(() => {}) };
+    const old = { ...callOf(1), ...never, bytes: 1, since: Date.now() - 60_000, isTaken: false };
     const queue: KeepQueue = { flightUntil: Date.now() + 5_000, waiting: [old] };
     const sent: unknown[] = [];
     const keep = async (_: number, incoming: unknown) => void sent.push(incoming);

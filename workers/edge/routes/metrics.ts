@@ -17,8 +17,8 @@ import { servedPointer } from "../ladder/version.ts";
 import { ladderMetrics } from "../metrics/ladder-metrics.ts";
 import { keptShareOf, ladderOf, look } from "../metrics/look.ts";
 import { regionMetrics } from "../metrics/region-metrics.ts";
-import { seriesOf, seriesStepsOf } from "../metrics/series.ts";
 import { withRest } from "../metrics/rest.ts";
+import { seriesOf, seriesStepsOf } from "../metrics/series.ts";
 import { metricsText } from "../metrics/text.ts";
 import { wholeQuery } from "../whole-query.ts";
 
