@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#core/contract/index.ts";
 import { app } from "#edge/app.ts";
-import { type KeepQueue, keepTogether } from "#edge/ladder/keeping.ts";
+import { idleQueue, type KeepQueue, keepTogether } from "#edge/ladder/keeping.ts";
 import type { KeepCall } from "#objects/region/api.ts";
 import { call, instance, publish } from "#test/helpers/edge.ts";
 
@@ -136,9 +136,8 @@ describe("questions that are kept at once", () => {
 
   it("are not sent for a request that was abandoned", async () => {
     const callOf = (id: number) => ({ incoming: [{ question: { id } }], hop: {} }) as unknown as KeepCall;
-    const never = { wake: () => {}, settle: () => {}, outcome: new Promise<never>(() => {}) };
-    const old = { ...callOf(1), ...never, bytes: 1, since: Date.now() - 60_000, isTaken: false };
-    const queue: KeepQueue = { flightUntil: Date.now() + 5_000, waiting: [old] };
+    const old = { ...callOf(1), bytes: 1, since: Date.now() - 60_000, isTaken: false, outcome: null };
+    const queue: KeepQueue = { ...idleQueue(), flightUntil: Date.now() + 5_000, waiting: [old] };
     const sent: unknown[] = [];
     const keep = async (_: number, incoming: unknown) => void sent.push(incoming);
     const stub = { keep, keepEach: keep } as unknown as Parameters<typeof keepTogether>[3];

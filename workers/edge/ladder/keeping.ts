@@ -1,16 +1,18 @@
-import { leftMs } from "#core/clock.ts";
+import { elapsedMs, leftMs } from "#core/clock.ts";
 import { bodyMaxBytes } from "#core/contract/index.ts";
 import type { Result } from "#core/result.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
-import { within } from "#core/within.ts";
 import type { AskRefusal, KeepCall, RegionReply } from "#objects/region/api.ts";
 import type { regionObject } from "#objects/stubs.ts";
 
 type Kept = Result<RegionReply, AskRefusal>;
 type Keeper = Pick<ReturnType<typeof regionObject>, "keep" | "keepEach">;
 
-/** How long a request that finds a call on its way waits for it to return before it sends what has gathered since. */
-const gatherMs = 10;
+/** How long a request that finds a call on its way waits for it to return, before it sends what has gathered since. */
+const gatherMs = { min: 3, max: 10 };
+const pollMs = 2;
+/** The longest time that calls are expected to take. */
+const expectedMaxMs = 50;
 /** How long a call counts as on its way: the request that sent it may have ended, and with it what it would do afterwards. */
 const flightMs = 10_000;
 
@@ -20,10 +22,7 @@ interface Waiting extends KeepCall {
   /** When its request began to wait, ms since 1970. */
   since: number;
   isTaken: boolean;
-  /** Ends the wait for the call that is on its way. */
-  wake: () => void;
-  outcome: Promise<Outcome>;
-  settle: (outcome: Outcome) => void;
+  outcome: Outcome | null;
 }
 
 /** What came of a request's questions. */
@@ -32,7 +31,15 @@ type Outcome = { kept: Kept } | { error: unknown };
 /** The calls of this isolate to a region that store what the edge answered: one on its way, and what goes with the next. */
 export interface KeepQueue {
   flightUntil: number;
+  sentAt: number;
+  /** How long the last calls took. */
+  takesMs: number;
   waiting: Waiting[];
+}
+
+/** A queue without a call on its way. */
+export function idleQueue(): KeepQueue {
+  return { flightUntil: 0, sentAt: 0, takesMs: 0, waiting: [] };
 }
 
 /** What storing needs of a request: the version that answered, and what continues after the response. */
@@ -53,12 +60,11 @@ export async function keepTogether(
 ): Promise<Kept> {
   if (leftMs(queue.flightUntil, flightMs, Date.now()) === 0) return sendAll(queue, [], base, own, stub);
   const bytes = JSON.stringify(own.incoming).length;
-  const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>();
-  const { promise: turn, resolve: wake } = Promise.withResolvers<void>();
-  const waiting: Waiting = { ...own, bytes, since: Date.now(), isTaken: false, wake, outcome, settle };
+  const waiting: Waiting = { ...own, bytes, since: Date.now(), isTaken: false, outcome: null };
   queue.waiting.push(waiting);
-  await within(gatherMs, turn, () => {});
-  if (waiting.isTaken) return outcomeOf(waiting);
+  const restMs = queue.sentAt + queue.takesMs - Date.now();
+  await scheduler.wait(Math.min(gatherMs.max, Math.max(gatherMs.min, restMs)));
+  if (waiting.isTaken) return outcomeOf(waiting, queue.takesMs);
   const gathered = take(queue, waiting);
   const sending = sendAll(queue, gathered, base, own, stub);
   // The others' questions are stored even if this caller hangs up.
@@ -73,18 +79,19 @@ async function sendAll(
   own: KeepCall,
   stub: Keeper,
 ): Promise<Kept> {
-  queue.flightUntil = Date.now() + flightMs;
+  const sentAt = Date.now();
+  Object.assign(queue, { sentAt, flightUntil: sentAt + flightMs });
   try {
     const others = gathered.map(({ incoming, hop }) => ({ incoming, hop }));
     const [first, ...rest] = await send(base, [own, ...others], stub);
-    for (const [i, waiting] of gathered.entries()) waiting.settle(rest[i] as Outcome);
+    for (const [i, waiting] of gathered.entries()) waiting.outcome = rest[i] as Outcome;
     return keptOf(first as Outcome);
   } catch (error) {
-    for (const waiting of gathered) waiting.settle({ error });
+    for (const waiting of gathered) waiting.outcome = { error };
     throw error;
   } finally {
     queue.flightUntil = 0;
-    queue.waiting[0]?.wake();
+    queue.takesMs = Math.min(expectedMaxMs, (queue.takesMs + elapsedMs(sentAt, Date.now())) / 2);
   }
 }
 
@@ -121,18 +128,18 @@ function take(queue: KeepQueue, own: Waiting): Waiting[] {
     bytes += waiting.bytes;
     return bytes <= bodyMaxBytes;
   });
-  for (const waiting of taken) {
-    waiting.isTaken = true;
-    waiting.wake();
-  }
+  for (const waiting of taken) waiting.isTaken = true;
   queue.waiting = queue.waiting.filter(({ isTaken }) => !isTaken);
   return taken;
 }
 
-// A request may wait for a promise of its own that another request resolves. The time limit also tells the runtime that it waits.
-async function outcomeOf({ outcome }: Waiting): Promise<Kept> {
-  const found = await within(flightMs, outcome, () => {
+// A promise of another request can't be awaited here: what came of its call is seen in memory. Each look takes a timer, so the
+// first is when the call is expected to have returned.
+async function outcomeOf(waiting: Waiting, expectedMs: number): Promise<Kept> {
+  if (!waiting.outcome) await scheduler.wait(expectedMs);
+  for (let ms = 0; ms < flightMs && !waiting.outcome; ms += pollMs) await scheduler.wait(pollMs);
+  if (!waiting.outcome) {
     throw new RungUnavailableError("The call that stores the question did not return in time.", { why: "late" });
-  });
-  return keptOf(found);
+  }
+  return keptOf(waiting.outcome);
 }

@@ -10,7 +10,7 @@ import { regionObject } from "#objects/stubs.ts";
 import { catchUpHead } from "../artefacts/pointers.ts";
 import { type Call, ownerOf } from "../call.ts";
 import { reached } from "../limits.ts";
-import { keepTogether } from "./keeping.ts";
+import { idleQueue, keepTogether } from "./keeping.ts";
 
 type RegionStub = ReturnType<typeof regionObject>;
 
@@ -70,7 +70,7 @@ export class RegionRung implements Rung {
     const own = { incoming: [...kept], hop: mayRefuse ? hop : unlimited };
     const { node, later } = this.call;
     const key = `${this.key} ${this.base}`;
-    const queue = node.keeping.get(key) ?? { flightUntil: 0, waiting: [] };
+    const queue = node.keeping.get(key) ?? idleQueue();
     node.keeping.set(key, queue);
     return this.replies((stub) => keepTogether(queue, { base: this.base, later }, own, stub));
   }
