@@ -1,4 +1,7 @@
+import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { isAudited } from "#core/confidence/audit.ts";
+import { splitSecretsOf } from "#core/confidence/split-secret.ts";
 import type { Answer } from "#core/contract/index.ts";
 import { ask, call, instance, publish } from "../helpers/edge.ts";
 
@@ -179,5 +182,46 @@ describe("GET /v1/models", () => {
     await publish({ model: "easy", version: 2, seed: 5 });
     const changed = await again({ "if-none-match": tag });
     expect([changed.status, (await revisionIn(changed)) > before]).toEqual([200, true]);
+  });
+});
+
+describe("a batch of one region", () => {
+  const model = "in-rows";
+  const auditShare = 0.5;
+  const instances = Array.from({ length: 24 }, (_, i) => ({ ...instance(4 * i - 48), ...(i === 5 ? { x9: 1 } : {}) }));
+  const send = (body: object) => call("POST", `/v1/models/${model}/ask`, { token: "ask-token", body });
+  const answersOf = async (response: Response) => (await response.json<{ answers: Answer[] }>()).answers;
+
+  it("is answered as its questions are, one by one", async () => {
+    const ladder = ["edge" as const, "region" as const, "human" as const];
+    await publish({ model, threshold: 0.8, policy: { ladder, keep: "audited", auditShare } });
+    const rows = await send({ instances });
+    const answers = await answersOf(rows);
+    const others = await answersOf(await send({ questions: instances.map((one) => ({ instance: one })) }));
+    const named = (some: Answer[]) => some.map((answer) => ({ ...answer, id: "" }));
+    expect(named(answers)).toEqual(named(others));
+    expect(answers[5]?.warnings).toEqual(["Ignored, since the model has no such columns: 'x9'."]);
+    const open = answers.filter(({ status }) => status === "open");
+    expect([open.length > 3, open.length < 21, rows.status]).toEqual([true, true, 202]);
+    expect(rows.headers.get("location")).toBe(`/v1/questions/${open[0]?.id}`);
+    const always = await send({ instances, accept: "always" });
+    expect([always.status, (await answersOf(always)).every(({ rung }) => rung === "edge")]).toEqual([200, true]);
+  });
+
+  it("keeps the accepted questions that the coin draws, and no other", async () => {
+    const accepted = (await answersOf(await send({ instances }))).filter(({ status }) => status === "answered");
+    const { draws } = splitSecretsOf(env.SPLIT_SECRET);
+    const drawn = await Promise.all(accepted.map(({ id }) => isAudited(draws, id, auditShare)));
+    const statusOf = async ({ id }: Answer) =>
+      (await call("GET", `/v1/questions/${id}`, { token: "ask-token" })).status;
+    await expect.poll(() => Promise.all(accepted.map(statusOf))).toEqual(drawn.map((isDrawn) => (isDrawn ? 200 : 404)));
+  });
+
+  it("is refused as its questions are", async () => {
+    const faulty = [...instances.slice(0, 3), { ...instance(), x0: "far" }];
+    const rows = await send({ instances: faulty });
+    const questions = await send({ questions: faulty.map((one) => ({ instance: one })) });
+    const errorsOf = async (response: Response) => (await response.json<{ errors: unknown }>()).errors;
+    expect([rows.status, await errorsOf(rows)]).toEqual([422, await errorsOf(questions)]);
   });
 });

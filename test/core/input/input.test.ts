@@ -89,6 +89,8 @@ describe("features", () => {
       const result = encode(features, instance, { ...context, region });
       if (!result.ok) throw new Error(JSON.stringify(result.error));
       oracle(instance, region).forEach((value, at) => void expect(result.value[at]).toBe(Math.fround(value)));
+      const reversed = Object.fromEntries(Object.entries(instance).reverse());
+      expect(encode(features, reversed, { ...context, region })).toEqual(result);
     }
   });
 

@@ -1,9 +1,10 @@
 import { classifying } from "#core/artefacts.ts";
 import { isAudited } from "#core/confidence/audit.ts";
 import { splitSecretsOf } from "#core/confidence/split-secret.ts";
-import type { Answer, AskBody, ClassifyManifest, Question } from "#core/contract/index.ts";
+import type { Answer, AskBody, ClassifyManifest, Question, Regions } from "#core/contract/index.ts";
 import { idsIn } from "#core/ids.ts";
 import { ignoredFields } from "#core/input/index.ts";
+import { own } from "#core/own.ts";
 import { extraColumnsOf } from "#core/rung/model-rung.ts";
 import type { Rows, ScoredRows } from "#core/rung/rows.ts";
 import type { Call } from "../call.ts";
@@ -79,11 +80,11 @@ export async function askRows(
   pinned: number | null = null,
 ): Promise<RowAnswers | null> {
   const stable = classifying(served);
-  if (stable.policy.regions.from === "field" || call.request.headers.has("idempotency-key")) return null;
+  if (!areOfOneRegion(stable.policy.regions, rows) || call.request.headers.has("idempotency-key")) return null;
   const startedAt = Date.now();
   const hop = await createHop(call, body);
   await admitQuestions(call, rows.count);
-  const [placed] = await placeDrafts(call, stable, [{ instance: [] }]);
+  const [placed] = await placeDrafts(call, stable, [{ instance: rows.instanceOf(0) }]);
   const { region, warning } = placed as NonNullable<typeof placed>;
   const idOf = rowIds(stable.model, region, await uniquesOf(call));
   const version = pinned ?? (await versionFor(pointer, body.caller ?? callerOf(call), region));
@@ -106,6 +107,17 @@ export async function askRows(
   countRequest(call, pointer.model, { region, base: version, unlisted }, given);
   const settled = new Map(answers.map(({ index, answer }) => [index, answer]));
   return new RowAnswers(scored, settled, { rows, idOf, manifest: stable, warning });
+}
+
+function areOfOneRegion({ from, name = "region" }: Regions, { count, instanceOf }: Rows): boolean {
+  if (from !== "field") return true;
+  const keyOf = (row: number) => {
+    const instance = instanceOf(row);
+    return Array.isArray(instance) ? undefined : own(instance, name);
+  };
+  const first = keyOf(0);
+  for (let row = 1; row < count; row++) if (keyOf(row) !== first) return false;
+  return true;
 }
 
 /** Returns the id of each row, which is made when it is first asked for. */
