@@ -11,8 +11,19 @@ import { testKeys } from "../helpers/keys.ts";
 import { torchHere } from "../helpers/torch.ts";
 
 const root = join(import.meta.dirname, "../..");
-const files = ["Containerfile", "Containerfile.cpu", "Containerfile.cuda"];
+const files = ["Containerfile", "Containerfile.cpu"];
 const torch = await torchHere();
+
+it("the origin's container with CUDA has the files and the command of the one with PyTorch on a CPU", async () => {
+  const [cpu, cuda] = await Promise.all(
+    ["cpu", "cuda"].map(async (kind) => {
+      const text = await readFile(join(root, `workers/origin/Containerfile.${kind}`), "utf8");
+      return text.split("\n").filter((line) => /^(COPY|CMD|USER|EXPOSE| +ORIGIN_TRAINER)/.test(line));
+    }),
+  );
+  expect(cuda).toEqual(cpu);
+  expect(cpu?.length).toBeGreaterThan(4);
+});
 
 describe.each(files)("the origin's container of %s", (file) => {
   let lines: string[];
@@ -72,7 +83,7 @@ describe.each(files)("the origin's container of %s", (file) => {
     expect(await once(origin, "exit")).toEqual([0, null]);
   });
 
-  it.skipIf(!torch || file === "Containerfile")("has the whole program of PyTorch", async () => {
+  it.skipIf(!torch || file !== "Containerfile.cpu")("has the whole program of PyTorch", async () => {
     const command = await findPython(torch?.python ?? null);
     const training = spawn(command, [join(folder, "workers/origin/torch/train.py")], { stdio: "ignore" });
     expect(await once(training, "exit")).toEqual([2, null]);
