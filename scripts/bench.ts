@@ -9,12 +9,14 @@
 //               or: npm run bench -- pictures [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- text <recipe> <rows> [--json]
 //               or: npm run bench -- endurance [--minutes 30] [--rate 60] [--json]
+//               or: npm run bench -- node [--seconds 4] [--rounds 3] [--starts 5] [--kept 100000] [--json]
 import { Command } from "commander";
 import { consoleBench } from "./bench/console.ts";
 import { edgeBench } from "./bench/edge.ts";
 import { enduranceBench } from "./bench/endurance.ts";
 import { escalateBench } from "./bench/escalate.ts";
 import { loadBench } from "./bench/load.ts";
+import { nodeBench } from "./bench/node.ts";
 import { picturesBench } from "./bench/pictures.ts";
 import { regionsBench } from "./bench/regions/index.ts";
 import { retrainBench } from "./bench/retrain.ts";
@@ -28,6 +30,7 @@ edgeBench(program);
 enduranceBench(program);
 escalateBench(program);
 loadBench(program);
+nodeBench(program);
 picturesBench(program);
 regionsBench(program);
 retrainBench(program);

@@ -10,6 +10,7 @@
 //                  or: npm run simulate -- few-labels [--lives 200] [--json]
 //                  or: npm run simulate -- hostile [--requests 10000] [--seed 1] [--json]
 //                  or: npm run simulate -- scale [--regions 1000] [--per-second 1000] [--out plots] [--json]
+//                  or: npm run simulate -- uplink [--questions 1000] [--reviews 100] [--seed 1] [--json]
 import { Command } from "commander";
 import { exitWith } from "./local/failure.ts";
 import { budgetSimulation } from "./simulate/budget.ts";
@@ -24,6 +25,7 @@ import { hostileSimulation } from "./simulate/hostile.ts";
 import { poisoningSimulation } from "./simulate/poisoning.ts";
 import { scaleSimulation } from "./simulate/scale.ts";
 import { splitsSimulation } from "./simulate/splits.ts";
+import { uplinkSimulation } from "./simulate/uplink.ts";
 
 const program = new Command("simulate").description("run simulations with a fixed seed; results repeat exactly");
 budgetSimulation(program);
@@ -38,6 +40,7 @@ hostileSimulation(program);
 poisoningSimulation(program);
 scaleSimulation(program);
 splitsSimulation(program);
+uplinkSimulation(program);
 try {
   await program.parseAsync();
 } catch (error) {

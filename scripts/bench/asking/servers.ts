@@ -86,7 +86,7 @@ async function serve(
 }
 
 /** Lists the children of a process; none where there is no /proc. */
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
   } catch {
