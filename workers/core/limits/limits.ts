@@ -57,7 +57,7 @@ export function limitsOf(token: Token | null): CallerLimits | null {
   if (token === null) return anonymousLimits;
   if (hasScope(token, "admin") && Object.keys(token.limits ?? {}).length === 0) return null;
   // A rung below speaks for all of its callers.
-  const ofRung = hasScope(token, "rung") ? { contributionLabels: contributionLabelsOfRung } : {};
+  const ofRung = token.scopes.includes("rung") ? { contributionLabels: contributionLabelsOfRung } : {};
   return { ...defaultLimits, ...ofRung, ...(token.limits as Partial<CallerLimits>) };
 }
 
