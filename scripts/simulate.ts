@@ -6,6 +6,7 @@
 //                  or: npm run simulate -- cold-start [--questions 3000] [--seed 1] [--json]
 //                  or: npm run simulate -- defences [--seeds 3] [--rows 4000] [--json]
 //                  or: npm run simulate -- poisoning [--lives 20] [--json]
+//                  or: npm run simulate -- device [--questions 1000] [--seeds 5] [--json]
 //                  or: npm run simulate -- examples [--each 20] [--seeds 5] [--json]
 //                  or: npm run simulate -- few-labels [--lives 200] [--json]
 //                  or: npm run simulate -- hostile [--requests 10000] [--seed 1] [--json]
@@ -18,6 +19,7 @@ import { canarySimulation } from "./simulate/canary.ts";
 import { certificatesSimulation } from "./simulate/certificates.ts";
 import { coldStartSimulation } from "./simulate/cold-start.ts";
 import { defencesSimulation } from "./simulate/defences.ts";
+import { deviceSimulation } from "./simulate/device.ts";
 import { escalationSimulation } from "./simulate/escalation.ts";
 import { examplesSimulation } from "./simulate/examples.ts";
 import { fewLabelsSimulation } from "./simulate/few-labels.ts";
@@ -33,6 +35,7 @@ canarySimulation(program);
 certificatesSimulation(program);
 coldStartSimulation(program);
 defencesSimulation(program);
+deviceSimulation(program);
 escalationSimulation(program);
 examplesSimulation(program);
 fewLabelsSimulation(program);

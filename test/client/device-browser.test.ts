@@ -1,8 +1,8 @@
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, DeviceAnswer, DeviceOptions } from "#client/device/index.ts";
+import { type DeviceServer, startDeviceServer } from "#scripts/local/device-server.ts";
 import { openBrowser } from "../helpers/browser.ts";
-import { type DeviceServer, startDeviceServer } from "../helpers/device-server.ts";
 import { testModel } from "../helpers/model.ts";
 import { chromiumHere } from "../helpers/system-packages.ts";
 import { publishOn, type SharedLadder, sharedLadder } from "../journeys/ladder.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fileStorage } from "#client/device/files.ts";
 import { type DeviceAnswer, DeviceError, type DeviceOptions, openDevice } from "#client/device/index.ts";
-import { type DeviceServer, startDeviceServer } from "../helpers/device-server.ts";
+import { type DeviceServer, startDeviceServer } from "#scripts/local/device-server.ts";
 import { testModel } from "../helpers/model.ts";
 import { publishOn, type SharedLadder, sharedLadder } from "../journeys/ladder.ts";
 

@@ -1,4 +1,4 @@
 import { openDevice } from "#client/device/index.ts";
 
-// The page of a test: it opens devices where the test says.
+// A page for tests and measurements: it opens devices where they say.
 Object.assign(globalThis, { openDevice });

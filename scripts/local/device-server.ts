@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build } from "vite";
-import { root } from "#scripts/local/process.ts";
-import { startServer } from "./http-server.ts";
+import { root } from "./process.ts";
 
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 
@@ -30,7 +30,7 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
   let sent = 0;
   const loaded = new Map<string, number>();
   let isCut = false;
-  const { url, stop } = await startServer(async (request, response) => {
+  const { url, stop } = await listening(async (request, response) => {
     const path = request.url ?? "/";
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
@@ -78,14 +78,28 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
 }
 
 async function buildPage(folder: string): Promise<void> {
+  // Loaded only when needed, since loading vite takes a second.
+  const { build } = await import("vite");
   await build({
     ...{ root, logLevel: "error", worker: { format: "es" } },
     build: {
       ...{ outDir: folder, target: "esnext", modulePreload: false },
       rolldownOptions: {
-        input: join(root, "test/helpers/device-page.ts"),
+        input: join(root, "scripts/local/device-page.ts"),
         output: { entryFileNames: "page.js" },
       },
     },
   });
+}
+
+async function listening(listener: RequestListener): Promise<{ url: string; stop: () => void }> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
