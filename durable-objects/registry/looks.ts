@@ -93,7 +93,8 @@ export class Looks {
       const openBefore = known.report?.activity.open ?? 0;
       const { open } = sums.totals;
       alerting.raise([
-        ...newsOf(region, known.report && needyOf(known.report), needyOf(report)),
+        // What one without a state said is not known.
+        ...(known.report?.state === null ? [] : newsOf(region, known.report && needyOf(known.report), needyOf(report))),
         ...queueNews(open, open - openBefore + report.activity.open),
       ]);
     });

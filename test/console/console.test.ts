@@ -419,6 +419,23 @@ describe.skipIf(isSkipped)(
       await end();
     });
 
+    it.concurrent("keeps the theme that was chosen, and shows its keys on ?", async ({ expect }) => {
+      const { page, check } = await open("overview");
+      await page.keyboard.press("?");
+      await page.waitForSelector('dialog[open][aria-label="Keys"]');
+      await page.keyboard.press("Escape");
+      const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const light = await ground();
+      await press(page, "Theme: auto");
+      await press(page, "Theme: light");
+      await page.waitForSelector('::-p-aria(Theme: dark[role="button"])');
+      expect(await ground()).not.toBe(light);
+      const dark = await ground();
+      await page.reload({ waitUntil: "load" });
+      expect(await ground()).toBe(dark);
+      check();
+    });
+
     it.concurrent("lists tokens and what was done, and revokes a token", async ({ expect }) => {
       const client = ladder.client("admin");
       await client.createToken({ id: "visitor", scopes: ["ask"] });

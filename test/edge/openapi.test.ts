@@ -1,3 +1,4 @@
+import { Validator } from "@cfworker/json-schema";
 import { describe, expect, it } from "vitest";
 import type { OpenApi } from "#core/contract/index.ts";
 import { routed } from "#edge/app.ts";
@@ -34,8 +35,26 @@ describe("the OpenAPI document", () => {
       const operation = document.paths[pathOf(route)]?.[route.method.toLowerCase()];
       expect(operation?.["x-scope"]).toBe(route.scope);
       expect(operation?.summary).toMatch(/^[A-Z]/);
+      expect(document.tags.map(({ name }) => name)).toContain(operation?.tags[0]);
       for (const parameter of operation?.parameters ?? []) expect(parameter.description).toMatch(/\w/);
       expect(operation?.security).toEqual(route.scope === "public" ? [] : [{ token: [] }]);
+    }
+  });
+
+  it("has an example of each kind of body that its schema takes", async () => {
+    const document = await fetched();
+    const { components } = document;
+    const validator = ($ref: string) => new Validator({ $ref, components } as object, "2020-12");
+    const bodies = Object.values(document.paths)
+      .flatMap((methods) => Object.values(methods))
+      .flatMap(({ requestBody }) => (requestBody ? [requestBody.content["application/json"]] : []))
+      .filter(
+        (body): body is { schema: { $ref: string }; example: unknown } =>
+          (body as { example?: unknown })?.example !== undefined,
+      );
+    expect(bodies.length).toBeGreaterThan(8);
+    for (const { schema, example } of bodies) {
+      expect([schema.$ref, validator(schema.$ref).validate(example).errors]).toEqual([schema.$ref, []]);
     }
   });
 

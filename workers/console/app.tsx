@@ -10,7 +10,9 @@ import { RegionsPage } from "./pages/regions/index.tsx";
 import { ReviewPage } from "./pages/review/index.tsx";
 import { SignIn } from "./pages/sign-in.tsx";
 import { TryPage } from "./pages/try/index.tsx";
+import { KeyHelp } from "./parts/key-help.tsx";
 import { Empty } from "./parts/states.tsx";
+import { ThemeButton } from "./parts/theme-button.tsx";
 import { linkTo, useRoute } from "./route.ts";
 import { can, knownToken, type Session, signIn, signOut } from "./session.ts";
 
@@ -81,14 +83,18 @@ function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void })
             </a>
           ))}
         </nav>
-        <button
-          type="button"
-          class="quiet"
-          onClick={onLeave}
-          title={`Signed in as ${session.token.id} at ${session.token.node}`}
-        >
-          Sign out
-        </button>
+        <span class="tools">
+          <KeyHelp />
+          <ThemeButton />
+          <button
+            type="button"
+            class="quiet"
+            onClick={onLeave}
+            title={`Signed in as ${session.token.id} at ${session.token.node}`}
+          >
+            Sign out
+          </button>
+        </span>
       </header>
       <main id="main" tabIndex={-1}>
         {here ? (

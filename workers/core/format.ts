@@ -40,9 +40,10 @@ export function duration(ms: number | null): string {
   return `${value < 10 && unit !== "ms" ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
-/** Formats US dollars, with cents below $10. */
+/** Formats US dollars: with cents below $10, and with three significant digits below $1,000. */
 export function dollars(usd: number | null): string {
-  return usd === null ? none : `$${usd < 10 ? usd.toFixed(2) : usd.toFixed(1)}`;
+  if (usd === null) return none;
+  return `$${usd < 10 ? usd.toFixed(2) : usd < 100 ? usd.toFixed(1) : count(Math.round(usd))}`;
 }
 
 /** Says whether escalation pays, and by which labels. */
@@ -81,6 +82,11 @@ export function moment(at: number | string | null): string {
 /** Formats a time as a date, UTC. */
 export function day(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
+}
+
+/** Formats a number with three significant digits. */
+export function three(n: number | null | undefined): string {
+  return n === null || n === undefined ? none : n === 0 ? "0" : Number(n).toPrecision(3);
 }
 
 /** Formats a number with four decimals. */

@@ -27,6 +27,8 @@ export interface Contract {
   query?: ParameterMap;
   headers?: ParameterMap;
   body?: Content;
+  /** A JSON body, for the documentation. */
+  example?: unknown;
   /** The content of each reply, by status. */
   replies: Readonly<Record<number, Content>>;
   /** The JSON of a refusal, where a protocol has a form of its own. */

@@ -12,6 +12,8 @@ export interface OpenApi {
   openapi: "3.1.0";
   info: { title: string; version: string; description: string };
   security: Json[];
+  /** The tasks that operations are for, in order. */
+  tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Json>; securitySchemes: Json };
 }
@@ -19,6 +21,7 @@ export interface OpenApi {
 /** One operation of an OpenAPI document. */
 export interface Operation {
   operationId: string;
+  tags: string[];
   summary: string;
   description: string;
   security: Json[];

@@ -5,6 +5,7 @@ import { jsonSchemas } from "#core/contract/json-schemas.ts";
 import type { Route } from "../call.ts";
 import type { Content, ParameterMap } from "../contract.ts";
 import { errorSchema } from "../protocols/open-inference/schema.ts";
+import { tags, taskOf } from "./tasks.ts";
 
 type Json = Record<string, unknown>;
 
@@ -28,6 +29,7 @@ export function documentOf(routes: readonly Route[]): OpenApi {
         "`next` what to do.",
     },
     security: [{ token: [] }],
+    tags,
     paths,
     components: {
       schemas: jsonSchemas((name) => `${schemaPath}${name}`),
@@ -60,6 +62,7 @@ function operationOf(route: Route): Operation {
     : { "application/problem+json": problemSchema };
   return {
     operationId: `${method.toLowerCase()} ${path}`,
+    tags: [taskOf(path)],
     summary: sentenceCase(operation),
     description: `${needsOf(route)}${audit ? auditTexts[audit] : ""}`,
     security: scope === "public" ? [] : [{ token: [] }],
@@ -76,7 +79,9 @@ function operationOf(route: Route): Operation {
       ...parametersOf("query", contract.query),
       ...parametersOf("header", contract.headers),
     ],
-    ...(body ? { requestBody: { required: true as const, content: contentOf(body) } } : {}),
+    ...(body
+      ? { requestBody: { required: true as const, content: withExample(contentOf(body), contract.example) } }
+      : {}),
     responses: {
       ...Object.fromEntries(
         Object.entries(replies).map(([status, content]) => [
@@ -151,6 +156,12 @@ function contentOf(content: Content): Json {
     return [type, { schema: { ...binary, maxLength: schema.maxBytes, description: schema.description } }];
   });
   return Object.fromEntries(entries);
+}
+
+/** Adds an example to JSON content. */
+function withExample(content: Json, example: unknown): Json {
+  const own = content["application/json"];
+  return example === undefined || !own ? content : { ...content, "application/json": { ...own, example } };
 }
 
 const binary = { type: "string", format: "binary" };

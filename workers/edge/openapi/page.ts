@@ -3,7 +3,8 @@ import type { OpenApi, Operation } from "#core/contract/index.ts";
 
 const styles = `
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { max-width: 60rem; margin: 0 auto; padding: 1rem; }
+body { max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; }
 summary { cursor: pointer; padding: .4rem 0; }
 summary code { font-weight: 600; }
 details { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
@@ -11,7 +12,8 @@ details > div { padding: 0 0 1rem 1rem; }
 pre { overflow-x: auto; padding: .75rem; background: color-mix(in srgb, currentColor 8%, transparent); border-radius: .25rem; }
 code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
 .scope { opacity: .75; }
-table { border-collapse: collapse; } td, th { text-align: left; padding: .15rem 1rem .15rem 0; vertical-align: top; }
+table { border-collapse: collapse; } td, th { text-align: left; padding: .15rem 1rem .15rem 0; vertical-align: top; } th { white-space: nowrap; }
+@media (max-width: 40rem) { td, th { display: block; padding: 0; } details > div { padding-left: 0; } }
 `;
 
 /** Renders the document as a page without scripts, with a curl command for every route. */
@@ -32,9 +34,12 @@ export function pageOf(document: OpenApi, origin: string) {
 <h1>${document.info.title}: HTTP API</h1>
 <p>${document.info.description}</p>
 <p><a href="/openapi.json">OpenAPI 3.1 document</a>.</p>
-<h2>Routes</h2>
-${operations.map(({ path, method, operation }) => routeHtml(path, method, operation, origin))}
-<h2>Schemas</h2>
+<nav aria-label="Tasks">${document.tags.map(({ name }) => html`<a href="#${slugOf(name)}">${name}</a>`)} <a href="#schemas">Schemas</a></nav>
+${document.tags.map(
+  ({ name, description }) => html`<h2 id="${slugOf(name)}">${name}</h2><p>${description}</p>
+${operations.filter(({ operation }) => operation.tags.includes(name)).map(({ path, method, operation }) => routeHtml(path, method, operation, origin))}`,
+)}
+<h2 id="schemas">Schemas</h2>
 ${Object.entries(document.components.schemas).map(
   ([name, schema]) =>
     html`<details id="${name}"><summary><code>${name}</code></summary><div><pre tabindex="0">${JSON.stringify(schema, null, 2)}</pre></div></details>`,
@@ -45,10 +50,11 @@ ${Object.entries(document.components.schemas).map(
 }
 
 function routeHtml(path: string, method: string, operation: Operation, origin: string) {
-  const { summary, parameters, requestBody, responses } = operation;
+  const { summary, description, parameters, requestBody, responses } = operation;
   const scope = operation["x-scope"];
   const given = parameters.filter((parameter) => parameter.in !== "path");
   return html`<details><summary><code>${method} ${path}</code> ${summary} <span class="scope">(${scope})</span></summary><div>
+<p>${description}</p>
 ${given.length > 0 ? html`<table><caption hidden>Parameters</caption>${given.map((one) => html`<tr><th><code>${one.name}</code></th><td>${one.description}</td></tr>`)}</table>` : ""}
 ${requestBody ? html`<p>Body: ${bodiesHtml(requestBody.content)}.</p>` : ""}
 <ul>${Object.entries(responses).map(([status, { description, content }]) => html`<li>${status === "default" ? "error" : status}: ${description}: ${bodiesHtml(content)}</li>`)}</ul>
@@ -69,7 +75,19 @@ function curlFor(path: string, method: string, operation: Operation, origin: str
     `curl -s ${method === "GET" ? "" : `-X ${method} `}'${origin}${path}'`,
     ...(operation["x-scope"] === "public" ? [] : [`-H "authorization: Bearer $UPRIVER_TOKEN"`]),
     ...(types[0]
-      ? [`-H 'content-type: ${types[0]}'`, types[0] === "application/json" ? "-d '{…}'" : "--data-binary @file"]
+      ? [
+          `-H 'content-type: ${types[0]}'`,
+          types[0] === "application/json" ? `-d '${bodyFor(operation)}'` : "--data-binary @file",
+        ]
       : []),
   ].join(" \\\n  ");
+}
+
+function bodyFor({ requestBody }: Operation): string {
+  const example = (requestBody?.content["application/json"] as { example?: unknown } | undefined)?.example;
+  return example === undefined ? "{…}" : JSON.stringify(example);
+}
+
+function slugOf(name: string): string {
+  return name.toLowerCase().replaceAll(" ", "-");
 }

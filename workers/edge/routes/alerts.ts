@@ -79,7 +79,11 @@ export const alertRoutes: readonly Route[] = [
     path,
     ...shared,
     operation: "add a webhook",
-    contract: { body: json(webhookOrderSchema), replies: { 201: json(addedWebhookSchema) } },
+    contract: {
+      body: json(webhookOrderSchema),
+      example: { url: "https://example.com/alerts", form: "json", kinds: ["certificate-void", "drift"] },
+      replies: { 201: json(addedWebhookSchema) },
+    },
     handle: addWebhook,
   },
   {

@@ -75,6 +75,7 @@ export const askRoutes: readonly Route[] = [
         },
       },
       body: { ...json(askSchema), ...images },
+      example: { instance: { temperature: 23.4, hour: 17, region: "lagoon" }, top: 3 },
       replies: { 200: json(askReplySchema), 202: json(askReplySchema) },
     },
     handle: handleAsk,

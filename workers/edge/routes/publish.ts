@@ -206,7 +206,11 @@ export const publishRoutes: readonly Route[] = [
     reach: "all-regions",
     audit: "always",
     operation: "roll out",
-    contract: { body: json(rolloutSchema), replies: { 200: json(rolledSchema) } },
+    contract: {
+      body: json(rolloutSchema),
+      example: { version: 2, share: 0.1, watch: true },
+      replies: { 200: json(rolledSchema) },
+    },
     handle: postRollout,
   },
   {
@@ -215,7 +219,7 @@ export const publishRoutes: readonly Route[] = [
     scope: "publish",
     audit: "always",
     operation: "roll back",
-    contract: { body: json(rollbackSchema), replies: { 200: json(rolledSchema) } },
+    contract: { body: json(rollbackSchema), example: {}, replies: { 200: json(rolledSchema) } },
     handle: postRollback,
   },
 ];

@@ -177,7 +177,7 @@ export const questionRoutes: readonly Route[] = [
     scope: "teach",
     audit: "admin",
     operation: "teach the true label of a question",
-    contract: { body: json(truthSchema), replies: { 200: json(labelResultSchema) } },
+    contract: { body: json(truthSchema), example: { label: "umbrella" }, replies: { 200: json(labelResultSchema) } },
     handle: postTruth,
   },
   {

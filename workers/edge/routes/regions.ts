@@ -228,6 +228,7 @@ export const regionRoutes: readonly Route[] = [
     contract: {
       headers: preferWait,
       body: json(retrainSchema),
+      example: {},
       replies: { 200: json(regionRunSchema), 202: json(regionRunSchema) },
     },
     handle: postRetrain,

@@ -106,7 +106,12 @@ export const reviewQuestionRoutes: readonly Route[] = [
     scope: "review",
     audit: "admin",
     operation: "answer a question",
-    contract: { headers: reviewer, body: json(humanLabelSchema), replies: { 200: json(answerSchema) } },
+    contract: {
+      headers: reviewer,
+      body: json(humanLabelSchema),
+      example: { label: "umbrella" },
+      replies: { 200: json(answerSchema) },
+    },
     handle: postAnswer,
   },
   {
@@ -124,7 +129,12 @@ export const reviewQuestionRoutes: readonly Route[] = [
     scope: "review",
     audit: "admin",
     operation: "flag a question",
-    contract: { headers: reviewer, body: json(flagSchema), replies: { 200: json(answerSchema) } },
+    contract: {
+      headers: reviewer,
+      body: json(flagSchema),
+      example: { reason: "blurred" },
+      replies: { 200: json(answerSchema) },
+    },
     handle: postFlag,
   },
 ];

@@ -88,7 +88,11 @@ export const tokenRoutes: readonly Route[] = [
     reach: "deployment",
     audit: "always",
     operation: "create a token",
-    contract: { body: json(newTokenSchema), replies: { 201: json(issuedTokenSchema) } },
+    contract: {
+      body: json(newTokenSchema),
+      example: { id: "app", scopes: ["ask", "teach"], models: ["storefront"] },
+      replies: { 201: json(issuedTokenSchema) },
+    },
     handle: createToken,
   },
   {

@@ -176,6 +176,7 @@ export const truthsRoutes: readonly Route[] = [
     contract: {
       query: { label: { description: "For an image: its label", type: "string" }, region: imageQuery.region },
       body: { ...json(truthsSchema), ...images },
+      example: { truths: [{ id: "storefront~lagoon~0f3c", label: "umbrella" }] },
       replies: { 200: json(labelCountSchema) },
     },
     handle: postTruths,

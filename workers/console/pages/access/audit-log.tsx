@@ -3,11 +3,11 @@ import type { AuditEntry, UpriverClient } from "#client/index.ts";
 import { Badge, Empty, Loaded } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { usePolled } from "#console/polled.ts";
-import { moment } from "#core/format.ts";
+import { count, moment } from "#core/format.ts";
 
 const dayMs = 86_400_000;
 const pagesMax = 20;
-const shownMax = 200;
+const shownMax = 1_000;
 const columns = columnsOf("When", "Token", "Act", "About", "Outcome");
 
 /** The administrative acts of the last days, the newest first. */
@@ -30,23 +30,33 @@ export function AuditLog({ client }: { client: UpriverClient }) {
             <Empty title="No administrative act in this time." />
           ) : (
             <DataTable caption="Administrative acts, the newest first" columns={columns}>
-              {entries.map(({ number, at, token, act, model, region, target, status }) => (
-                <tr key={number}>
-                  <th scope="row">{moment(at)}</th>
-                  <td data-label="Token">{token}</td>
-                  <td data-label="Act">{act}</td>
-                  <td data-label="About">{[model, region, target].filter((one) => one !== null).join(", ") || "–"}</td>
-                  <td data-label="Outcome">
-                    {status < 300 ? <Badge kind="good">done</Badge> : <Badge kind="bad">refused: {status}</Badge>}
-                  </td>
-                </tr>
-              ))}
+              {foldActs(entries).map(
+                ({ entry: { number, at, token, act, model, region, target, status }, times, firstAt }) => (
+                  <tr key={number}>
+                    <th scope="row">
+                      {moment(at)}
+                      {times > 1 && <small>since {moment(firstAt)}</small>}
+                    </th>
+                    <td data-label="Token">{token}</td>
+                    <td data-label="Act">
+                      {act}
+                      {times > 1 && <small>{count(times)} times in a row</small>}
+                    </td>
+                    <td data-label="About">
+                      {[model, region, target].filter((one) => one !== null).join(", ") || "–"}
+                    </td>
+                    <td data-label="Outcome">
+                      {status < 300 ? <Badge kind="good">done</Badge> : <Badge kind="bad">refused: {status}</Badge>}
+                    </td>
+                  </tr>
+                ),
+              )}
             </DataTable>
           )
         }
       </Loaded>
       <p class="muted">
-        At most {shownMax} are shown; the log keeps 400 days: <code>npx upriver audit</code> prints all of it.
+        The last {count(shownMax)} are shown; the log keeps 400 days: <code>npx upriver audit</code> prints all of it.
       </p>
     </>
   );
@@ -63,4 +73,19 @@ async function load(client: UpriverClient, days: number): Promise<AuditEntry[]> 
     after = cursor;
   }
   return newest.toReversed();
+}
+
+/** Folds equal acts in a row, newest first. */
+export function foldActs(entries: readonly AuditEntry[]): { entry: AuditEntry; times: number; firstAt: number }[] {
+  const folded: { entry: AuditEntry; times: number; firstAt: number }[] = [];
+  const keyOf = ({ token, act, model, region, target, status }: AuditEntry) =>
+    JSON.stringify([token, act, model, region, target, status]);
+  for (const entry of entries) {
+    const last = folded.at(-1);
+    if (last && keyOf(last.entry) === keyOf(entry)) {
+      last.times++;
+      last.firstAt = entry.at;
+    } else folded.push({ entry, times: 1, firstAt: entry.at });
+  }
+  return folded;
 }

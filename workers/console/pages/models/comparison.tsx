@@ -1,6 +1,6 @@
 import { Badge } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
-import { count, four, percent } from "#core/format.ts";
+import { count, percent, three } from "#core/format.ts";
 import { type Comparison, type Slice, worstOf } from "./compare.ts";
 
 interface Props {
@@ -49,7 +49,7 @@ function Slices({ title, slices, stable, version }: Omit<Props, "comparison"> & 
   return (
     <DataTable caption={title} columns={columns}>
       {slices.map(({ kind, name, metric, n, before, after, isRegression }) => {
-        const format = metric === "log-loss" ? four : percent;
+        const format = metric === "log-loss" ? three : percent;
         return (
           <tr key={`${kind} ${name} ${metric}`} data-slice={`${kind} ${name} ${metric}`}>
             <th scope="row">

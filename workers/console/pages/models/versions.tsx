@@ -3,7 +3,7 @@ import { Confirm } from "#console/parts/confirm.tsx";
 import { Badge } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import type { Session } from "#console/session.ts";
-import { count, four, moment, percent } from "#core/format.ts";
+import { count, moment, percent, three } from "#core/format.ts";
 import { Promote } from "./promote.tsx";
 
 interface Props {
@@ -53,7 +53,7 @@ export function VersionTable({ session, summary, list, regionsOn, onMove }: Prop
                 {percent(metrics?.thin.n ? metrics.thin.accuracy : null)}
               </td>
               <td class="number" data-label="Thin log-loss">
-                {four(metrics?.thin.n ? metrics.thin.logLoss : null)}
+                {three(metrics?.thin.n ? metrics.thin.logLoss : null)}
               </td>
               <td class="number" data-label="Full accuracy">
                 {percent(metrics?.full?.accuracy)}

@@ -1,6 +1,6 @@
 import type { RegionRun } from "#client/index.ts";
 import { Chart } from "#console/parts/chart.tsx";
-import { day, four, percent } from "#core/format.ts";
+import { day, percent, three } from "#core/format.ts";
 
 interface Props {
   title: string;
@@ -19,7 +19,7 @@ export function HeadComparisonChart({ title, runs, of = "accuracy", isSmall = fa
     <Chart
       title={title}
       isSmall={isSmall}
-      format={of === "accuracy" ? percent : four}
+      format={of === "accuracy" ? percent : three}
       steps={judged.map(({ at }) => day(at))}
       stepsAre="retrains"
       empty="No retrain has compared heads yet."

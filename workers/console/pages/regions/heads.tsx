@@ -3,7 +3,7 @@ import { Confirm } from "#console/parts/confirm.tsx";
 import { Badge, Empty } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import type { Session } from "#console/session.ts";
-import { four, moment, percent } from "#core/format.ts";
+import { moment, percent, three } from "#core/format.ts";
 
 interface Props {
   session: Session;
@@ -60,7 +60,7 @@ export function HeadList({ detail, session, model, region, onChange }: Props) {
                 {percent(comparison?.regional.accuracy)}
               </td>
               <td class="number" data-label="Log-loss">
-                {four(comparison?.regional.logLoss)}
+                {three(comparison?.regional.logLoss)}
               </td>
               <td data-label="State">
                 {serves ? (

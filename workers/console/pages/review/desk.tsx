@@ -1,9 +1,9 @@
 import { useRef } from "preact/hooks";
 import type { Input, NumberTask, UpriverClient } from "#client/index.ts";
+import { useKeys } from "#console/parts/keys.ts";
 import { Empty, ProblemNotice } from "#console/parts/states.tsx";
 import { count } from "#core/format.ts";
 import { FlagDialog } from "./flag-dialog.tsx";
-import { useKeys } from "./keys.ts";
 import { NumberAnswer } from "./number-answer.tsx";
 import { QuestionView } from "./question.tsx";
 import { useReviewing } from "./reviewing.ts";
