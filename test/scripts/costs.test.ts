@@ -13,8 +13,8 @@ it.each(["README.md", "OPERATIONS.md"])(
   },
 );
 
-it("an hour of the ladder page is as many looks as the page makes", async () => {
-  const page = await readFile(join(root, "workers/console/pages/ladder/index.tsx"), "utf8");
+it("an hour of the overview is as many looks as the page makes", async () => {
+  const page = await readFile(join(root, "workers/console/pages/overview/index.tsx"), "utf8");
   const everyMs = Number(/const everyMs = ([\d_]+);/.exec(page)?.[1]?.replaceAll("_", ""));
   expect(3_600_000 / everyMs).toBe(looksPerHour);
 });
