@@ -216,7 +216,12 @@ function describe(outcome: Outcome): string {
     `${count(asked)} questions while the line was cut, ${kills} times kill -9 in between`,
     formatTable([
       ["on site", "", "above, after the line was back", ""],
-      ["answered by the node", `${percent(accepted / asked)}, right ${percent(acceptedRight / Math.max(1, accepted))}`, "", ""],
+      [
+        "answered by the node",
+        `${percent(accepted / asked)}, right ${percent(acceptedRight / Math.max(1, accepted))}`,
+        "",
+        "",
+      ],
       ["right of all, provisional ones included", percent(provisionalRight / asked), "", ""],
       ["labelled by people on site", `${reviewed}`, "labels", `${outcome.labelsAbove}, twice ${outcome.labelsTwice}`],
       [
