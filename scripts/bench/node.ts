@@ -24,8 +24,8 @@ interface Options {
 }
 
 interface Measured {
-  /** Resident memory of the node's workerd: started, with a question in each region, and after all questions. */
-  rss: { started: number; asked: number; end: number };
+  /** Resident memory of the node's workerd: started, with a question in each region, after all questions, and a while later. */
+  rss: { started: number; asked: number; end: number; later: number };
   /** From the start of the process to the first answer. */
   firstMs: number;
   /** The node beside the near edge. */
@@ -39,6 +39,8 @@ const regions = Array.from({ length: 10 }, (_, i) => `press ${i}`);
 const connections = 32;
 const batch = 100;
 const batchesAtOnce = 4;
+/** Objects without work leave memory after a minute and more. */
+const restMs = 120_000;
 
 /** `bench node`: measures a node under a near edge: memory, start, questions a second beside the edge's, and disk. */
 export function nodeBench(program: Command): void {
@@ -75,7 +77,9 @@ async function run({ starts, kept, json, ...loads }: Options): Promise<void> {
     const before = diskOf(node.data);
     await keep(site, kept);
     const disk = { questions: kept, before, after: diskOf(node.data) };
-    const rss = { started, asked, end: rssOf(node.pid()) };
+    const end = rssOf(node.pid());
+    await setTimeout(restMs);
+    const rss = { started, asked, end, later: rssOf(node.pid()) };
     const measured: Measured = { rss, firstMs: median(firsts), ask, disk };
     printResult(json, measured, () => describe(measured));
   } finally {
@@ -168,6 +172,7 @@ function describe({ rss, firstMs, ask, disk }: Measured): string {
     ["resident memory once started", bytes(rss.started)],
     ["with a question in each region", bytes(rss.asked)],
     [`after ${count(disk.questions)} kept questions`, bytes(rss.end)],
+    [`${restMs / 1_000} s later`, bytes(rss.later)],
     ["from its start to its first answer", `${firstMs.toFixed(0)} ms`],
     [
       `questions a second, ${connections} connections`,

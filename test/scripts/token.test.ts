@@ -40,7 +40,7 @@ describe("upriver token", () => {
     const { status, stdout, stderr } = await upriver(["token", "--id", "app", "--scopes", "ask,everything"]);
     expect([status, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(
-      "--scopes must be one or more of ask, rung, teach, review, metrics, publish, pass, admin; received 'everything'.",
+      "--scopes must be one or more of ask, rung, teach, contribute, review, metrics, publish, pass, admin; received 'everything'.",
     );
   });
 });
