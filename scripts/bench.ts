@@ -4,6 +4,7 @@
 //               or: npm run bench -- regions [--counts 10 100 1000] [--rounds 3] [--beside <checkout>] [--json]
 //               or: npm run bench -- retrain [--samples 4000] [--json]
 //               or: npm run bench -- console [--rounds 5] [--json]
+//               or: npm run bench -- device [--questions 500] [--rounds 3] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- trainers <recipe> [--rows 10000] [--epochs 2] [--seeds 3] [--processes 1 2] [--json]
 //               or: npm run bench -- pictures [--seconds 4] [--rounds 3] [--json]
@@ -12,6 +13,7 @@
 //               or: npm run bench -- node [--seconds 4] [--rounds 3] [--starts 5] [--kept 100000] [--json]
 import { Command } from "commander";
 import { consoleBench } from "./bench/console.ts";
+import { deviceBench } from "./bench/device.ts";
 import { edgeBench } from "./bench/edge.ts";
 import { enduranceBench } from "./bench/endurance.ts";
 import { escalateBench } from "./bench/escalate.ts";
@@ -26,6 +28,7 @@ import { trainersBench } from "./bench/trainers.ts";
 import { exitWith } from "./local/failure.ts";
 
 const program = new Command("bench").description("run benchmarks; results are ratios within one run");
+deviceBench(program);
 edgeBench(program);
 enduranceBench(program);
 escalateBench(program);

@@ -9,6 +9,11 @@ interface Own {
   finals: DeviceAnswer[];
 }
 
+interface Heap {
+  usedSize: number;
+  backingStorageSize?: number;
+}
+
 /** Instances that cross to the page at a time. */
 const batch = 100;
 
@@ -48,6 +53,26 @@ export class DeviceTab {
       answers.push(...(await asked));
     }
     return answers;
+  }
+
+  /** Asks in the page, each question after the answer to the one before; returns how long they take, ms. */
+  askOneByOne(instances: readonly Instance[]): Promise<number> {
+    return this.page.evaluate(async (given) => {
+      const { device } = globalThis as unknown as Own;
+      const from = performance.now();
+      for (const instance of given) await device.ask(instance, { escalate: false });
+      return performance.now() - from;
+    }, instances);
+  }
+
+  /** The bytes of the heaps of the page and its worker, with what they have outside of them. */
+  async heapBytes(): Promise<number> {
+    const page = await this.page.createCDPSession();
+    const heaps = [page, ...this.page.workers().map(({ client }) => client)].map(async (client) => {
+      const { usedSize, backingStorageSize } = (await client.send("Runtime.getHeapUsage")) as Heap;
+      return usedSize + (backingStorageSize ?? 0);
+    });
+    return (await Promise.all(heaps)).reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** The final answers that came as events since the page was loaded. */

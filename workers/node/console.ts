@@ -3,6 +3,7 @@ const types: Record<string, string> = {
   html: "text/html; charset=utf-8",
   js: "text/javascript; charset=utf-8",
   svg: "image/svg+xml",
+  wasm: "application/wasm",
 };
 
 let headers: Promise<Record<string, string>> | null = null;

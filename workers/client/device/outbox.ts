@@ -22,6 +22,8 @@ const sentPrefix = "sent/";
 const batchQuestions = 64;
 const batchBytes = 1024 * 1024;
 const readIds = 256;
+/** Questions that wait or are open at most: a device without a network for good must not fill its disk. */
+export const outboxMax = 10_000;
 /** How long a request waits for the rungs above: the next ones are not far behind. */
 const waitSeconds = 1;
 const firstPauseMs = 1_000;
@@ -48,6 +50,8 @@ export class Outbox {
   private readonly ended = new AbortController();
   private wake: () => void = () => {};
   private failures = 0;
+  /** How many questions wait or are open; null until it is known, and after any has left. */
+  private stored: number | null = null;
   /** Why the last try to send or to read failed; null where it did not. */
   fault: string | null = null;
 
@@ -55,8 +59,16 @@ export class Outbox {
     this.needs = needs;
   }
 
+  /** Returns how many more questions may wait. */
+  async room(): Promise<number> {
+    const { storage } = this.needs;
+    this.stored ??= (await storage.list(waitingPrefix)).length + (await storage.list(sentPrefix)).length;
+    return Math.max(0, outboxMax - this.stored);
+  }
+
   /** The entries that make questions wait, once they are written. */
   entriesOf(questions: readonly Question[]): [key: string, value: Question][] {
+    if (this.stored !== null) this.stored += questions.length;
     return questions.map((question) => [waitingPrefix + question.id, question]);
   }
 
@@ -219,6 +231,7 @@ export class Outbox {
   /** Hands on a final answer, and only then forgets the question: a page that ends meanwhile gets it the next time. */
   private async settle(answer: Answer): Promise<void> {
     await this.needs.onAnswer(answer);
+    this.stored = null;
     await this.needs.write([
       [waitingPrefix + answer.id, undefined],
       [sentPrefix + answer.id, undefined],

@@ -101,21 +101,23 @@ class Runtime implements DeviceApi {
   }
 
   async ask(inputs: DeviceInput[], options: DeviceAskOptions): Promise<DeviceAnswer[]> {
-    const { manifest } = this.current();
     const questions = await Promise.all(inputs.map((input) => this.question(input, options)));
-    const answered = await answer(this.current(), this.lessons, questions);
+    const served = this.current();
+    const { manifest } = served;
+    const answered = await answer(served, this.lessons, questions);
     const escalates = manifest.policy.ladder.includes("region") && (options.escalate ?? true);
+    const room = answered.some(({ answer: given }) => !given.accepted) ? await this.outbox.room() : 0;
     const rising: Question[] = [];
     const answers = answered.map(({ question, answer: given, inference, isKnownBelow }): DeviceAnswer => {
-      if (isKnownBelow) {
-        const { backbone } = manifest.thin;
-        if (inference.backbone === backbone.sha256)
-          this.lessons.notice(quantise(inference.embedding, backbone.embedding.step));
+      if (isKnownBelow && served === this.served) {
+        this.lessons.notice(quantise(inference.embedding, manifest.thin.backbone.embedding.step));
       }
       this.counting.count("asked");
       if (given.accepted) this.counting.count(given.personal ? "personal" : "accepted");
       const up = given.accepted || !escalates ? null : withKnownCandidates(question, manifest.labels);
       if (!up) return given;
+      // No rung will improve it.
+      if (rising.length >= room) return { ...given, degraded: true };
       rising.push({ ...up, inference });
       return { ...given, status: "open" };
     });
