@@ -9,6 +9,7 @@
 //                  or: npm run simulate -- device [--questions 1000] [--seeds 5] [--json]
 //                  or: npm run simulate -- examples [--each 20] [--seeds 5] [--json]
 //                  or: npm run simulate -- few-labels [--lives 200] [--json]
+//                  or: npm run simulate -- label-errors <recipe> [--share 0.02] [--rows 20000] [--minutes 3] [--json]
 //                  or: npm run simulate -- hostile [--requests 10000] [--seed 1] [--json]
 //                  or: npm run simulate -- scale [--regions 1000] [--per-second 1000] [--out plots] [--json]
 //                  or: npm run simulate -- uplink [--questions 1000] [--reviews 100] [--seed 1] [--json]
@@ -24,6 +25,7 @@ import { escalationSimulation } from "./simulate/escalation.ts";
 import { examplesSimulation } from "./simulate/examples.ts";
 import { fewLabelsSimulation } from "./simulate/few-labels.ts";
 import { hostileSimulation } from "./simulate/hostile.ts";
+import { labelErrorsSimulation } from "./simulate/label-errors.ts";
 import { poisoningSimulation } from "./simulate/poisoning.ts";
 import { scaleSimulation } from "./simulate/scale.ts";
 import { splitsSimulation } from "./simulate/splits.ts";
@@ -40,6 +42,7 @@ escalationSimulation(program);
 examplesSimulation(program);
 fewLabelsSimulation(program);
 hostileSimulation(program);
+labelErrorsSimulation(program);
 poisoningSimulation(program);
 scaleSimulation(program);
 splitsSimulation(program);

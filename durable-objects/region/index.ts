@@ -12,6 +12,7 @@ import type {
   QuestionPage,
   QuestionWay,
   Run,
+  Suspects,
 } from "#core/contract/index.ts";
 
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
@@ -78,6 +79,7 @@ import { SampleKeeper } from "./labels/sample-keeper.ts";
 import { samplesSince, scoresAboveOf } from "./labels/sample-pages.ts";
 import { SecondAnswers } from "./labels/second-answers.ts";
 import { Splitting } from "./labels/splitting.ts";
+import { findSuspects } from "./labels/suspects.ts";
 import { migrations } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
 import { Reporting } from "./reporting.ts";
@@ -120,6 +122,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly memory = new Memory();
   private readonly manifests: Manifests;
   private readonly questions: Questions;
+  private readonly readBlob: ReadBlob;
   private readonly questionLister: QuestionLister;
   private readonly samples: Samples;
   private readonly groupKeys: GroupKeys;
@@ -272,6 +275,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.jobs = jobs;
     this.manifests = manifests;
     this.questions = questions;
+    this.readBlob = readBlob;
     this.questionLister = new QuestionLister({ region, sql });
     this.samples = samples;
     this.groupKeys = groupKeys;
@@ -560,6 +564,12 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       folds.reduce((sum, fold) => addSums(sum, fold)),
     );
     return { labels: labelsIn(all), backbone: thin.backbone.sha256, bytes: encodeSums(all).buffer };
+  }
+
+  async suspects(base: number, limits: { look: number; limit: number }): Promise<Suspects> {
+    const manifest = await this.manifests.get(base);
+    const needs = { region: this.region, sql: this.ctx.storage.sql, sums: this.sumTable, readBlob: this.readBlob };
+    return this.mutex.run(() => findSuspects(needs, manifest, limits));
   }
 
   counts(): RegionActivity {

@@ -28,6 +28,7 @@ const pages = {
   "regions/queue": "Regions of queue",
   "regions/queue/north": "north",
   "questions/queue": "Questions of queue",
+  "data/queue": "Data of queue",
   "models/moved": "moved",
   "alerts/easy": "Alerts of easy",
   "review/queue": "Review queue",

@@ -1,5 +1,8 @@
+import { parquetReadObjects } from "hyparquet";
 import { describe, expect, it } from "vitest";
-import type { Ladder, ModelLadder, RegionRun, RegionState, Training } from "#client/index.ts";
+import type { Ladder, ModelLadder, RegionRun, RegionState, SampleLine, Training } from "#client/index.ts";
+import { ndjsonOf, parquetOf } from "#console/pages/data/export.ts";
+import { readSamples, type Sample } from "#console/pages/data/read-samples.ts";
 import { compareVersions, worstOf } from "#console/pages/models/compare.ts";
 import { labelsNeeded } from "#console/pages/models/labels-needed.ts";
 import { attentionOf } from "#console/pages/overview/attention.ts";
@@ -140,6 +143,47 @@ describe("what needs attention", () => {
     expect(attentionOf({ ...ladder, nextRung: null, models: [{ ...model, waiting: 0 } as ModelLadder] }, [])).toEqual(
       [],
     );
+  });
+});
+
+describe("samples", () => {
+  const sampleOf = (id: string, own: object = {}) =>
+    ({
+      id,
+      region: "north",
+      label: "a",
+      source: "truth",
+      split: "train",
+      at: 5,
+      labelledAt: 6,
+      instance: { x: 1, lookedAt: "feet" },
+      ...own,
+    }) as Sample;
+
+  it("are read page by page: later lines replace earlier ones, and forgotten ones go", async () => {
+    const pages = [
+      [sampleOf("1"), sampleOf("2"), sampleOf("3", { region: "south" })],
+      [sampleOf("1", { label: "b", at: 9 }), { region: "north", id: "2", revision: 9, forgotten: true as const }],
+      [{ region: "south", revision: 9, forgotten: "region" as const }],
+    ] as SampleLine[][];
+    const client = {
+      samples: async (_: string, since = "0") => {
+        return { lines: pages[Number(since)] ?? [], cursor: String(Number(since) + 1), more: Number(since) < 2 };
+      },
+    };
+    const { samples, isAll } = await readSamples(client, "shop", () => {});
+    expect([samples.map(({ id, label }) => [id, label]), isAll]).toEqual([[["1", "b"]], true]);
+  });
+
+  it("are exported as Parquet, with a column for each column of their instances", async () => {
+    const samples = [sampleOf("1"), sampleOf("2", { instance: { x: null, lookedAt: "gift" }, at: 86_400_000 })];
+    const rows = await parquetReadObjects({ file: await parquetOf(samples).arrayBuffer() });
+    expect(rows).toMatchObject([
+      { x: 1, lookedAt: "feet", _id: "1", _label: "a", _at: new Date(5) },
+      { x: null, lookedAt: "gift", _id: "2", _region: "north", _at: new Date(86_400_000) },
+    ]);
+    const lines = (await ndjsonOf(samples).text()).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual(samples);
   });
 });
 

@@ -43,6 +43,7 @@ import type {
   Series,
   SeriesRange,
   Serving,
+  Suspects,
   TensorAnswer,
   TokenChange,
   TokenOrder,
@@ -499,6 +500,11 @@ export class UpriverClient {
   /** Fetches one region: its state, its heads and their history, its retrains. */
   region(model: string, region: string): Promise<RegionDetail> {
     return this.get(regionPath(model, region));
+  }
+
+  /** Lists samples of a region whose label may be wrong, the most suspicious first. Needs the scope admin. */
+  suspects(model: string, region: string, limit = 100): Promise<Suspects> {
+    return this.get(`${regionPath(model, region)}/suspects?limit=${limit}`);
   }
 
   /** Lists the retrains of a page of the regions, newest first. */

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { PageProps } from "./page.ts";
 import { AccessPage } from "./pages/access/index.tsx";
 import { AlertsPage } from "./pages/alerts/index.tsx";
+import { DataPage } from "./pages/data/index.tsx";
 import { ModelsPage } from "./pages/models/index.tsx";
 import { OverviewPage } from "./pages/overview/index.tsx";
 import { QuestionsPage } from "./pages/questions/index.tsx";
@@ -21,6 +22,7 @@ const pages: { name: string; title: string; scope: string; Page: ComponentType<P
   { name: "overview", title: "Overview", scope: "metrics", Page: OverviewPage },
   { name: "regions", title: "Regions", scope: "admin", Page: RegionsPage },
   { name: "questions", title: "Questions", scope: "admin", Page: QuestionsPage },
+  { name: "data", title: "Data", scope: "admin", Page: DataPage },
   { name: "models", title: "Models", scope: "publish", Page: ModelsPage },
   { name: "alerts", title: "Alerts", scope: "admin", Page: AlertsPage },
   { name: "review", title: "Review", scope: "review", Page: ReviewPage },
@@ -103,8 +105,8 @@ function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void })
           <Empty title="This token cannot open this page.">
             <p>
               Its scopes: {session.token.scopes.join(", ") || "none"}. Needed scopes: metrics for Overview, admin for
-              Regions, Questions, Alerts and Access, publish for Models, review for Review, ask for Try it. Sign out to
-              use another token.
+              Regions, Questions, Data, Alerts and Access, publish for Models, review for Review, ask for Try it. Sign
+              out to use another token.
             </p>
           </Empty>
         )}

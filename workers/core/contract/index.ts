@@ -32,6 +32,7 @@ export * from "./series.ts";
 export * from "./serving.ts";
 export * from "./sha256.ts";
 export * from "./spending.ts";
+export * from "./suspect.ts";
 export * from "./tensor.ts";
 export * from "./token.ts";
 export * from "./training.ts";

@@ -10,6 +10,9 @@ import {
   regionRunsSchema,
   regionStatesSchema,
   retrainSchema,
+  suspectsLookMax,
+  suspectsMax,
+  suspectsSchema,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
@@ -145,6 +148,18 @@ async function getSums(call: Call): Promise<Response> {
   return new Response(bytes, { headers: { "content-type": "application/octet-stream", ...headers } });
 }
 
+/** Lists samples whose label may be wrong. */
+async function getSuspects(call: Call): Promise<Response> {
+  const { model, region, base } = await knownRegion(call);
+  const { task } = await classifierOf(call, model, base);
+  if (task !== "classify") {
+    const error = { path: "model", expected: "a model of labels", received: "a model of numbers" };
+    throw new FaultError({ kind: "invalid", errors: [error] });
+  }
+  const limit = Math.max(1, wholeQuery(call, "limit", suspectsMax, suspectsMax));
+  return jsonResponse(await regionObject(call.env, model, region).suspects(base, { look: suspectsLookMax, limit }));
+}
+
 async function forgetRegion(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
   await regionObject(call.env, model, region).forget();
@@ -218,6 +233,22 @@ export const regionRoutes: readonly Route[] = [
       replies: { 200: bytes() },
     },
     handle: getSums,
+  },
+  {
+    method: "GET",
+    path: `${path}/:region/suspects`,
+    scope: "admin",
+    operation: "find labels that may be wrong",
+    contract: {
+      query: {
+        limit: {
+          description: `The largest number of suspects: ${suspectsMax} unless given, and at most`,
+          type: "integer",
+        },
+      },
+      replies: { 200: json(suspectsSchema) },
+    },
+    handle: getSuspects,
   },
   {
     method: "POST",

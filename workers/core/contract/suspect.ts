@@ -1,0 +1,33 @@
+import * as z from "zod";
+import { labelSourceSchema } from "./label.ts";
+import { questionIdSchema } from "./question.ts";
+
+export const suspectSchema = z
+  .strictObject({
+    id: questionIdSchema,
+    label: z.string(),
+    source: labelSourceSchema,
+    /** What a head says that has not learned from the label, and by how much more than for the label: near 1 is a confident disagreement. */
+    suggestion: z.string(),
+    margin: z.number(),
+    at: z.int(),
+  })
+  .meta({ id: "Suspect" });
+/** A sample whose label may be wrong. */
+export type Suspect = z.infer<typeof suspectSchema>;
+
+/** The newest samples that are looked through, and the suspects that are listed. */
+export const suspectsLookMax = 5_000;
+export const suspectsMax = 100;
+
+export const suspectsSchema = z
+  .strictObject({
+    /** How many samples were looked through, and on how many of them a head disagrees. */
+    samples: z.int(),
+    disagreements: z.int(),
+    /** The most suspicious first. */
+    suspects: z.array(suspectSchema),
+  })
+  .meta({ id: "Suspects" });
+/** The samples of a region whose labels may be wrong. */
+export type Suspects = z.infer<typeof suspectsSchema>;
