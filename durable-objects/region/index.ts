@@ -568,7 +568,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
 
   async suspects(base: number, limits: { look: number; limit: number }): Promise<Suspects> {
     const manifest = await this.manifests.get(base);
-    const needs = { region: this.region, sql: this.ctx.storage.sql, sums: this.sumTable, readBlob: this.readBlob };
+    const { region, contributing, readBlob } = this;
+    const needs = { region, contributing, readBlob, sql: this.ctx.storage.sql, sums: this.sumTable };
     return this.mutex.run(() => findSuspects(needs, manifest, limits));
   }
 

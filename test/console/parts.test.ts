@@ -158,7 +158,7 @@ describe("samples", () => {
       labelledAt: 6,
       instance: { x: 1, lookedAt: "feet" },
       ...own,
-    }) as Sample;
+    }) as unknown as Sample;
 
   it("are read page by page: later lines replace earlier ones, and forgotten ones go", async () => {
     const pages = [

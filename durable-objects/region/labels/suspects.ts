@@ -2,7 +2,6 @@ import { trainFolds } from "#core/confidence/splits.ts";
 import type { ClassifyManifest, LabelSource, Suspect, Suspects } from "#core/contract/index.ts";
 import { SingularSumsError } from "#core/head/analytic.ts";
 import { disagreementOf } from "#core/head/label-errors.ts";
-import type { ReadBlob } from "#core/model/network.ts";
 import { type AnalyticNeeds, readSolver, solveHeads } from "../retrain/analytic.ts";
 
 /** Rows between two pauses, in which other requests run. */
@@ -22,11 +21,8 @@ interface Row extends Record<string, SqlStorageValue> {
 }
 
 /** What finding suspects needs. */
-interface Needs {
-  region: string;
+interface Needs extends AnalyticNeeds {
   sql: SqlStorage;
-  sums: AnalyticNeeds["sums"];
-  readBlob: ReadBlob;
 }
 
 /**
@@ -34,13 +30,13 @@ interface Needs {
  * says another one. Pauses often, so that questions go on being answered.
  */
 export async function findSuspects(
-  { region, sql, sums, readBlob }: Needs,
+  { sql, ...needs }: Needs,
   manifest: ClassifyManifest,
   { look, limit }: { look: number; limit: number },
 ): Promise<Suspects> {
   const { labels, thin } = manifest;
   const none = { samples: 0, disagreements: 0, suspects: [] };
-  const solver = (await readSolver({ region, sums, readBlob }, manifest, trainFolds))();
+  const solver = (await readSolver(needs, manifest, trainFolds))();
   if (solver.all.labels === 0) return none;
   const heads = await solved(solveHeads(solver, settings));
   if (heads === null) return none;
