@@ -2,7 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type IncomingMessage, type ServerResponse, request as send } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { DeviceAnswer } from "#client/device/index.ts";
 import { UpriverClient } from "#client/index.ts";
 import {
   type Answer,
@@ -14,14 +16,19 @@ import {
 } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import type { Scope } from "#core/tokens.ts";
+import { type DeviceServer, startDeviceServer } from "#scripts/local/device-server.ts";
+import { DeviceTab } from "#scripts/local/device-tab.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { type Credentials, makeSecrets } from "#scripts/local/secrets.ts";
 import { type RunningNode, startNode } from "#scripts/node/start.ts";
+import { openBrowser } from "../helpers/browser.ts";
 import { customRows } from "../helpers/custom-rows.ts";
 import { startServer } from "../helpers/http-server.ts";
 import { type ModelOptions, testModel } from "../helpers/model.ts";
+import { chromiumHere } from "../helpers/system-packages.ts";
 import { publishOn, type SharedLadder, sharedLadder } from "./ladder.ts";
 
+const hasNoChromium = (await chromiumHere()) === undefined;
 const never = 1.01;
 const model = "chain";
 const policy: NonNullable<ModelOptions["policy"]> = {
@@ -42,6 +49,10 @@ let folder: string;
 let edge: SharedLadder;
 let plant: TestRung & { settings: Record<string, string>; port: number };
 let line4: TestRung;
+/** A device in Chromium under the line's node. */
+let browser: Browser | undefined;
+let underLine4: DeviceServer | undefined;
+let device: DeviceTab;
 const running = new Map<string, RunningNode>();
 const logged: Record<string, string[]> = { plant: [], "line-4": [] };
 
@@ -160,8 +171,12 @@ beforeAll(async () => {
   plant = await startTestNode("plant", { url: between.url, token }, publishKeys, "line-4");
   const abovePlant = { url: plant.credentials.edge, token: "token-of-line-4" };
   line4 = await startTestNode("line-4", abovePlant, publishKeys, "nobody");
+  if (hasNoChromium) return;
+  [browser, underLine4] = await Promise.all([openBrowser(), startDeviceServer(line4.credentials.edge)]);
 });
 afterAll(async () => {
+  await browser?.close();
+  await underLine4?.stop();
   for (const node of running.values()) await node.stop();
   between?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -235,6 +250,18 @@ describe("a hard question", () => {
       (await line4.client("metrics").ladder()).models.find((one) => one.model === model)?.labels;
     await expect.poll(async () => (await labels())?.human).toBeGreaterThan(0);
     expect(await labels()).toMatchObject({ origin: 0 });
+  });
+
+  it.skipIf(hasNoChromium)("of a device climbs through two nodes, edge, region and origin to a person", async () => {
+    const { url } = underLine4 as DeviceServer;
+    const token = line4.credentials.tokens.ask;
+    device = await DeviceTab.open(browser as Browser, { url, token, model, region: "press 7" });
+    const [asked] = (await device.ask([hard(2)])) as [DeviceAnswer];
+    expect(asked).toMatchObject({ status: "open", rung: "device", region: "press 7" });
+    await expect.poll(async () => (await device.state()).open).toBe(1);
+    await untilAnswered(line4, [asked.id], () => "b");
+    const final = { id: asked.id, status: "answered", accepted: true, rung: "human", label: "b" };
+    await expect.poll(() => device.finals()).toMatchObject([final]);
   });
 });
 
@@ -314,6 +341,22 @@ describe("what people above have answered", () => {
         10,
       );
     }
+  });
+
+  it.skipIf(hasNoChromium)("teaches the device below, which answers by itself, also without a network", async () => {
+    const version = async () => {
+      await device.update();
+      return (await device.state()).version;
+    };
+    await expect.poll(version).toBe("3+press 7.1");
+    underLine4?.setCut(true);
+    const like = rows(20, 23, "press 7");
+    const answers = await device.ask(like);
+    underLine4?.setCut(false);
+    const isRight = ({ label }: DeviceAnswer, i: number) => label === labelOf(like[i] as Instance);
+    expect(answers.filter((one, i) => one.rung === "device" && one.accepted && isRight(one, i)).length).toBeGreaterThan(
+      10,
+    );
   });
 });
 
