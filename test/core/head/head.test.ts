@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { dequantise, quantise } from "#core/head/embedding.ts";
-import { argMax, decodeHead, encodeHead, scoresOf, softmax } from "#core/head/head.ts";
+import { argMax, decodeHead, encodeHead, logitsOf, scoresOf, scoresOfRows, softmax } from "#core/head/head.ts";
 import { aucOf, coverageAt, evaluate, logLossOf } from "#core/head/metrics.ts";
 import { fitTemperature } from "#core/head/temperature.ts";
 import { EngineError } from "#core/model/engine.ts";
@@ -28,6 +28,28 @@ describe("a head", () => {
     scoresOf(head, e).forEach((score, c) => void expect(score).toBeCloseTo((powers[c] as number) / total, 10));
     expect(Array.from(softmax(Float64Array.of(1e4, -1e4), 1))).toEqual([1, 0]);
     expect(argMax([0.1, 0.7, 0.2])).toBe(1);
+  });
+
+  it("adds up in the order of the embedding, for any number of classes, alone and among other rows", () => {
+    for (const classes of [1, 2, 4, 7, 9]) {
+      const [width, rows] = [5, 3];
+      const wide = {
+        width,
+        classes,
+        temperature: 1,
+        weights: uniform(random, 5 * classes),
+        bias: uniform(random, classes),
+      };
+      const embeddings = uniform(random, rows * width);
+      const all = scoresOfRows(wide, embeddings, rows);
+      for (let row = 0; row < rows; row++) {
+        const own = embeddings.subarray(row * width, (row + 1) * width);
+        const sumOf = (c: number) =>
+          own.reduce((sum, x, i) => sum + x * (wide.weights[i * classes + c] as number), wide.bias[c] as number);
+        expect(Array.from(logitsOf(wide, own))).toEqual(Array.from({ length: classes }, (_, c) => sumOf(c)));
+        expect(all.slice(row * classes, (row + 1) * classes)).toEqual(scoresOf(wide, own));
+      }
+    }
   });
 
   it("is within half a step for embeddings stored as int16", () => {

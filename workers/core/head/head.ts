@@ -57,14 +57,32 @@ export function logitsOf(head: HeadWeights, embedding: ArrayLike<number>, offset
   return logits;
 }
 
+// Sums stay in variables, four classes at a time; each is added up in the order of the embedding.
 function writeLogits(head: HeadWeights, from: ArrayLike<number>, offset: number, out: Float64Array, at: number): void {
   const { width, classes, weights, bias } = head;
-  for (let c = 0; c < classes; c++) out[at + c] = bias[c] as number;
-  for (let i = 0; i < width; i++) {
-    const value = from[offset + i] as number;
-    for (let c = 0; c < classes; c++) {
-      out[at + c] = (out[at + c] as number) + value * (weights[i * classes + c] as number);
+  const end = offset + width;
+  let first = 0;
+  for (; first + 4 <= classes; first += 4) {
+    let a = bias[first] as number;
+    let b = bias[first + 1] as number;
+    let c = bias[first + 2] as number;
+    let d = bias[first + 3] as number;
+    for (let i = offset, w = first; i < end; i++, w += classes) {
+      const value = from[i] as number;
+      a += value * (weights[w] as number);
+      b += value * (weights[w + 1] as number);
+      c += value * (weights[w + 2] as number);
+      d += value * (weights[w + 3] as number);
     }
+    out[at + first] = a;
+    out[at + first + 1] = b;
+    out[at + first + 2] = c;
+    out[at + first + 3] = d;
+  }
+  for (; first < classes; first++) {
+    let sum = bias[first] as number;
+    for (let i = offset, w = first; i < end; i++, w += classes) sum += (from[i] as number) * (weights[w] as number);
+    out[at + first] = sum;
   }
 }
 
