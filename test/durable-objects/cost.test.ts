@@ -172,7 +172,7 @@ async function later<T>(ms: number, work: () => Promise<T>): Promise<T> {
 
 describe("an isolate costs what the table says", () => {
   it("when it reads pointers again", async () => {
-    const { pointers, headPointers, headless } = nodeOf(env);
+    const { pointers, headPointers, headless, confirming } = nodeOf(env);
     const stale = (known: typeof pointers | typeof headPointers) => {
       for (const one of known.values()) one.freshUntil = 0;
     };
@@ -187,6 +187,7 @@ describe("an isolate costs what the table says", () => {
     const unconfirmed = await again(() => {
       stale(headPointers);
       headless.clear();
+      confirming.clear();
     });
     expectPaths(withRequests(unconfirmed, 1), ["edge", 1], ["headPointer", 1], ["confirmHeadless", 1]);
   });

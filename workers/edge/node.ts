@@ -65,8 +65,8 @@ export interface EdgeNode {
   headPointers: BoundedMap<string, Expiring<KnownHead>>;
   /** Until when the registry is not asked again about regions that have no head. */
   headless: BoundedMap<string, number>;
-  /** The regions that the registry is asked about next, by "model/version", and until when they are gathered. */
-  confirming: BoundedMap<string, { regions: string[]; until: number }>;
+  /** The regions that the registry is asked about next, or was asked about last, by "model/version", and when. */
+  confirming: BoundedMap<string, { regions: string[]; sendAt: number }>;
   /** The regions that were opened, each as "model region". */
   opened: BoundedMap<string, true>;
   /** Until when a token, as "model token", opens no more regions. */

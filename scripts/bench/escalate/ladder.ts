@@ -6,7 +6,8 @@ import type { Policy } from "#core/contract/index.ts";
 import { publish } from "#origin/publish.ts";
 import { freePort } from "../../local/ports.ts";
 import { root, startProcess, stopProcess, untilReady } from "../../local/process.ts";
-import { type Credentials, hashed, makeSecrets } from "../../local/secrets.ts";
+import type * as local from "../../local/secrets.ts";
+import type { Credentials } from "../../local/secrets.ts";
 import type * as workerd from "../../local/workerd.ts";
 import { durableObjects } from "../../local/workerd.ts";
 import { benchArtefact, benchModel } from "../model.ts";
@@ -82,6 +83,8 @@ export async function startEscalatingLadder(options: LadderOptions): Promise<Esc
   const { checkout, folder, regions } = options;
   const ports = { edge: await freePort(), origin: await freePort() };
   const urls = { edge: `http://127.0.0.1:${ports.edge}`, origin: `http://127.0.0.1:${ports.origin}` };
+  // Another release may not know every scope of these tokens.
+  const { makeSecrets, hashed }: typeof local = await import(join(checkout, "scripts/local/secrets.ts"));
   const { credentials, vars } = await makeSecrets(urls);
   const before = new Set(await workerdPids());
   const miniflare = await startWorker(options, ports.edge, { ...vars, NEXT_RUNG_URL: urls.origin });

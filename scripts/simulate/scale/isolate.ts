@@ -9,7 +9,7 @@ export interface ObjectCall {
 }
 
 /** How long an isolate holds what it has read, in ms. */
-export const isolateTimes = { pointer: 5_000, flush: 2_000, headless: 600_000, confirm: 200, tokens: 20_000 };
+export const isolateTimes = { pointer: 5_000, flush: 2_000, headless: 600_000, confirm: 1_000, tokens: 20_000 };
 
 /** The questions of a region and version that an isolate counts until it sends them. */
 export interface CountRow {

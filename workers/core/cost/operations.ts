@@ -17,8 +17,8 @@ export const operations = {
   modelPointer: { kvReads: 1 },
   headPointer: { kvReads: 1 },
   /**
-   * Asking the registry whether a region without a head has none: at most every 10 min, in an isolate that is asked. Regions that
-   * are asked within 0.2 s share a call.
+   * Asking the registry whether a region without a head has none: at most every 10 min, in an isolate that is asked. Regions of a
+   * version that are asked within a second share a call.
    */
   confirmHeadless: { objectRequests: 1 },
   /** Reading the issued tokens again: at most every 20 s, in an isolate that is asked. */

@@ -14,6 +14,8 @@ const pointerTtlMs = 5_000;
 const headlessMs = 10 * 60_000;
 /** How long regions without a head are gathered that the registry is asked about. Most answers have left by then. */
 const gatherMs = 200;
+/** The pause between two such calls about a version: after a rollout, every region may be asked about. */
+const confirmGapMs = 1_000;
 /** How long a warm isolate waits for the registry before it serves on from memory. */
 const registryTimeoutMs = 1_000;
 const kvPointerCacheSeconds = 30;
@@ -74,15 +76,18 @@ async function confirmHeadless(
   node.headless.set(key, Date.now() + headlessMs);
   const gathered = node.confirming.get(`${model}/${base}`);
   // The request that gathers may have ended, and what it would do with it.
-  if (gathered && leftMs(gathered.until, gatherMs, Date.now()) > 0) {
+  const sentAt = gathered?.sendAt ?? 0;
+  if (gathered && leftMs(sentAt, confirmGapMs, Date.now()) > 0) {
     gathered.regions.push(region);
     return;
   }
-  const own = { regions: [region], until: Date.now() + gatherMs };
+  const waitMs = Math.max(gatherMs, leftMs(sentAt + confirmGapMs, confirmGapMs, Date.now()));
+  const own = { regions: [region], sendAt: Date.now() + waitMs };
   node.confirming.set(`${model}/${base}`, own);
   // Not beside the first answer of a new isolate either.
-  await scheduler.wait(gatherMs);
-  own.until = 0;
+  await scheduler.wait(waitMs);
+  // What comes from now on goes with the next call.
+  own.sendAt = Math.min(own.sendAt, Date.now());
   const keyOf = (one: string) => `${model}/${base}/${one}`;
   try {
     const found = await headPointersAt(env, model, base, own.regions);
