@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, rename, rm } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./process.ts";
+import { hashOfSources } from "./sources.ts";
 
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 
@@ -19,13 +20,12 @@ export interface DeviceServer {
   sentBytes: () => number;
   /** What pages loaded from here: paths, and gzipped bytes. */
   loaded: Map<string, number>;
-  stop: () => Promise<void>;
+  stop: () => void;
 }
 
 /** Serves a page that can open devices (`device-page.ts`), and passes everything under /v1 to an edge. */
 export async function startDeviceServer(edge: string, { withPage = true } = {}): Promise<DeviceServer> {
-  const folder = await mkdtemp(join(tmpdir(), "upriver-device-"));
-  if (withPage) await buildPage(folder);
+  const folder = withPage ? await builtPage() : "";
   const delivered = new Map<string, number>();
   let sent = 0;
   const loaded = new Map<string, number>();
@@ -70,26 +70,32 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
     setCut(cut) {
       isCut = cut;
     },
-    async stop() {
-      stop();
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 
-async function buildPage(folder: string): Promise<void> {
+/** Returns the folder of the built page: it is built once for its sources. */
+async function builtPage(): Promise<string> {
+  const folders = [join(root, "workers/client"), join(root, "workers/core")];
+  const sources = await hashOfSources(folders, [import.meta.filename, join(root, "package-lock.json")]);
+  const folder = join(root, "node_modules/.cache/device-page", sources.slice(0, 16));
+  if (existsSync(folder)) return folder;
   // Loaded only when needed, since loading vite takes a second.
   const { build } = await import("vite");
+  const fresh = `${folder}.${process.pid}`;
   await build({
     ...{ root, logLevel: "error", worker: { format: "es" } },
     build: {
-      ...{ outDir: folder, target: "esnext", modulePreload: false },
+      ...{ outDir: fresh, target: "esnext", modulePreload: false },
       rolldownOptions: {
         input: join(root, "scripts/local/device-page.ts"),
         output: { entryFileNames: "page.js" },
       },
     },
   });
+  // Another process may have built it meanwhile.
+  await rename(fresh, folder).catch(() => rm(fresh, { recursive: true, force: true }));
+  return folder;
 }
 
 async function listening(listener: RequestListener): Promise<{ url: string; stop: () => void }> {

@@ -11,9 +11,12 @@ export default defineConfig({
     target: "es2022",
     // One small script loads faster than several requests.
     modulePreload: false,
+    // TensorFlow.js, of the device's worker.
+    chunkSizeWarningLimit: 2_000,
     cssCodeSplit: false,
     // Names without a hash: a page opened before a deploy still finds its files afterwards.
     rolldownOptions: {
+      checks: { bundlerTimings: false },
       output: { entryFileNames: "console.js", chunkFileNames: "[name].js", assetFileNames: "[name][extname]" },
     },
   },

@@ -49,7 +49,11 @@ export class Device extends EventTarget {
   }
 
   /** Waits for the final answer of a question. Throws `DeadlineError` after the deadline; the question goes on. */
-  async wait(question: Pick<DeviceAnswer, "id">, { deadlineMs, signal }: WaitOptions = {}): Promise<DeviceAnswer> {
+  async wait(
+    question: DeviceAnswer | Pick<DeviceAnswer, "id">,
+    { deadlineMs, signal }: WaitOptions = {},
+  ): Promise<DeviceAnswer> {
+    if ("status" in question && question.status === "answered") return question;
     const { id } = question;
     const { promise, resolve, reject } = Promise.withResolvers<DeviceAnswer>();
     const stops = [
