@@ -1,3 +1,4 @@
+import { seriesRanges } from "#core/contract/index.ts";
 import { billOf, type Deployment, freePlanMost, freePlanUse } from "#core/cost/bill.ts";
 import { type Operations, operations, sumOf, usdOf, waiting } from "#core/cost/index.ts";
 import type { Billed } from "#core/cost/prices.ts";
@@ -5,6 +6,9 @@ import { count } from "#core/format.ts";
 
 /** The ladder page asks every two seconds. */
 export const looksPerHour = 1_800;
+/** How often it reads the steps of a model's charts, and what needs attention. */
+export const seriesPerHour = 240;
+export const needsPerHour = 120;
 
 const none = { region: 0, origin: 0, decision: 0 };
 const usual = { kept: 0.02, hoursPerDay: 12, samples: 2_000, retrains: 1, versions: 2, consoleHours: 0.1 };
@@ -65,11 +69,16 @@ export function freePlanText(): string {
     [operations.look, looksPerHour],
     [operations.lookModel, looksPerHour],
     [operations.lookRegion, looksPerHour],
+    [operations.lookSeries, seriesPerHour],
+    [operations.lookStep, seriesPerHour * seriesRanges.hour.steps],
+    // The origin's trainings are asked for besides.
+    [operations.lookNeeds, needsPerHour],
+    [{ workerRequests: 1 }, needsPerHour],
   );
   return [
     `The free plan takes ${count(roundDown(questionsPerDay))} questions a day of such a tool (its limit: ${titles[limit as Billed]}),`,
     `or ${count(roundDown(edge.questionsPerDay))} that the edge answers alone (${titles[edge.limit as Billed]}).`,
-    `An hour with an open tab of the ladder page takes ${count(hour.workerRequests ?? 0)} requests,`,
+    `An hour with an open tab of the overview takes ${count(hour.workerRequests ?? 0)} requests,`,
     `${count(hour.objectRequests ?? 0)} calls of objects and ${count(hour.r2ClassA ?? 0)} lists of R2 with one model and one region.`,
   ].join("\n");
 }

@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer, ExternalRung, Ladder, Policy } from "#core/contract/index.ts";
+import type { Answer, ExternalRung, Ladder, Policy, Series } from "#core/contract/index.ts";
 import { type Operations, operations, sumOf } from "#core/cost/index.ts";
 import type { Billed } from "#core/cost/prices.ts";
 import { noCounts } from "#core/counts.ts";
@@ -238,6 +238,16 @@ describe("a look", () => {
       ["lookSpending", 1],
       ["lookRegion", all.flat().length],
     );
+  });
+});
+
+describe("a look of the console", () => {
+  it("costs what the table says over time, and of what needs attention", async () => {
+    const series = () => expectOk(call("GET", "/v1/models/easy/series?range=hour"));
+    const { steps } = await (await series()).json<Series>();
+    expectPaths(withRequests(await leastOf(series), 1), ["lookSeries", 1], ["lookStep", steps.length]);
+    const needs = () => expectOk(call("GET", "/v1/models/easy/regions?by=need&limit=20"));
+    expectPaths(withRequests(await leastOf(needs), 1), ["lookNeeds", 1]);
   });
 });
 

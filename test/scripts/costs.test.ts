@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { costBlocks, looksPerHour, withCosts } from "#scripts/local/cost-tables.ts";
+import { costBlocks, looksPerHour, needsPerHour, seriesPerHour, withCosts } from "#scripts/local/cost-tables.ts";
 import { root } from "#scripts/local/process.ts";
 
 it.each(["README.md", "OPERATIONS.md"])(
@@ -14,7 +14,10 @@ it.each(["README.md", "OPERATIONS.md"])(
 );
 
 it("an hour of the overview is as many looks as the page makes", async () => {
-  const page = await readFile(join(root, "workers/console/pages/overview/index.tsx"), "utf8");
-  const everyMs = Number(/const everyMs = ([\d_]+);/.exec(page)?.[1]?.replaceAll("_", ""));
-  expect(3_600_000 / everyMs).toBe(looksPerHour);
+  const perHour = async (file: string) => {
+    const page = await readFile(join(root, "workers/console/pages/overview", file), "utf8");
+    return 3_600_000 / Number(/const everyMs = ([\d_]+);/.exec(page)?.[1]?.replaceAll("_", ""));
+  };
+  const found = await Promise.all(["index.tsx", "charts.tsx", "attention.tsx"].map(perHour));
+  expect(found).toEqual([looksPerHour, seriesPerHour, needsPerHour]);
 });

@@ -79,6 +79,10 @@ export const operations = {
   /** Of a model with prices or a budget besides. */
   lookSpending: { rowsRead: 5 },
   lookRegion: {},
+  /** A look at a model over time, and what each step adds; and at the regions that need attention. */
+  lookSeries: { workerRequests: 1, objectRequests: 1, rowsRead: 2 },
+  lookStep: { rowsRead: 1 },
+  lookNeeds: { workerRequests: 1, objectRequests: 1, rowsRead: 2 },
   /** What a registry does every hour: it compares its pointers with KV, and copies itself to R2. */
   registryHour: { objectRequests: 2, kvReads: 1, rowsWritten: 10, rowsRead: 52, r2ClassA: 1 },
   registryHourHead: { kvReads: 1, rowsRead: 16 },
