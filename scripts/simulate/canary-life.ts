@@ -27,20 +27,23 @@ export interface Labelling {
 /** A look comes after each hundredth of the labels, and at least this many. */
 const leastStep = 5;
 
-/** Lives through a canary until both methods have decided, or `mostLabels` have come. */
+const allMethods: readonly (keyof Life)[] = ["paired", "split"];
+
+/** Lives through a canary until the methods have decided, or `mostLabels` have come. */
 export function live(
   world: World,
   { plannedShare, share }: Labelling,
   plan: CanaryPlan,
   mostLabels: number,
   random: () => number,
+  methods = allMethods,
 ): Life {
   const ask = openWorld(world, random);
   const blocks = { errors: new MatchedBlocks(world.regions), escalated: new MatchedBlocks(world.regions) };
   const pairs = new PairCounter(Math.min(plannedShare.stable, plannedShare.canary));
   const found: Partial<Life> = {};
   let labels = 0;
-  for (let nextLook = leastStep; labels < mostLabels && !(found.paired && found.split); ) {
+  for (let nextLook = leastStep; labels < mostLabels && methods.some((method) => !found[method]); ) {
     const { region, group, stable, canary } = ask();
     const side = random() < share ? "canary" : "stable";
     if (random() >= plannedShare[side]) continue;
@@ -52,10 +55,10 @@ export function live(
     if (plan.coverageMargin === null || served.accepted) blocks.errors.add(region, side, Number(served.isWrong));
     if (labels < nextLook) continue;
     nextLook = labels + Math.max(leastStep, Math.floor(labels / 100));
-    const decisions = { paired: decide(pairs.sums, plan), split: decideSplit(blocks, plan) };
-    for (const method of ["paired", "split"] as const) {
-      const decision = decisions[method];
-      if (decision !== "continue") found[method] ??= { decision, labels };
+    for (const method of methods) {
+      if (found[method]) continue;
+      const decision = method === "paired" ? decide(pairs.sums, plan) : decideSplit(blocks, plan);
+      if (decision !== "continue") found[method] = { decision, labels };
     }
   }
   const undecided: Outcome = { decision: "continue", labels };

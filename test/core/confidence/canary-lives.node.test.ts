@@ -4,10 +4,10 @@ import type { CanaryPlan } from "#core/contract/index.ts";
 import { seededRandom } from "#origin/random.ts";
 import { type Labelling, type Life, live } from "#scripts/simulate/canary-life.ts";
 import type { World } from "#scripts/simulate/canary-world.ts";
+import { largestShare } from "#test/helpers/chance.ts";
 
 const delta = 0.05;
 const lives = 200;
-const samplingError = 3 * Math.sqrt((delta * (1 - delta)) / lives);
 const margin = 0.04;
 const plan: CanaryPlan = { margin, coverageMargin: null, delta };
 
@@ -22,7 +22,7 @@ const audits: Labelling = { plannedShare: { stable: 0.1, canary: 0.4 }, share: 0
 function lived(world: Omit<World, "canary">, difference: number, labelling: Labelling, count = lives) {
   const random = seededRandom(17);
   const found = Array.from({ length: count }, () =>
-    live({ ...world, canary: world.stable + difference }, labelling, plan, 3_000, random),
+    live({ ...world, canary: world.stable + difference }, labelling, plan, 3_000, random, ["paired"]),
   );
   const share = (decision: Life["paired"]["decision"]) =>
     found.filter(({ paired }) => paired.decision === decision).length / count;
@@ -37,11 +37,11 @@ describe("a watched canary, over whole lives", () => {
     ["labels that each version plans with its own probability", alone, audits],
   ] as const) {
     it(`that is just as good is rolled back in at most delta of them: ${name}`, { timeout: 120_000 }, () => {
-      expect(lived(world, 0, labelling).rolledBack).toBeLessThanOrEqual(delta + samplingError);
+      expect(lived(world, 0, labelling).rolledBack).toBeLessThanOrEqual(largestShare(lives, delta));
     });
 
     it(`that is worse by just the margin is promoted in at most delta of them: ${name}`, { timeout: 120_000 }, () => {
-      expect(lived(world, margin, labelling).promoted).toBeLessThanOrEqual(delta + samplingError);
+      expect(lived(world, margin, labelling).promoted).toBeLessThanOrEqual(largestShare(lives, delta));
     });
   }
 

@@ -6,10 +6,10 @@ import type { Outcome } from "#core/confidence/trials.ts";
 import { seededRandom } from "#origin/random.ts";
 import { drawOpinion, opinionKinds, PoweredLife } from "#scripts/simulate/powered-life.ts";
 import { live, type OpinionModel, opinionModels, type WorldMaker, worlds } from "#scripts/simulate/worlds.ts";
+import { largestShare } from "#test/helpers/chance.ts";
 
 const delta = 0.05;
-const lives = 150;
-const samplingError = 3 * Math.sqrt((delta * (1 - delta)) / lives);
+const lives = 100;
 const setting = { targetRisk: 0.1, delta, plannedShare: 0.02, opinionShare: 0.25, questions: 15_000 };
 const opinions = Object.entries<OpinionModel>(opinionModels);
 
@@ -26,7 +26,7 @@ describe("a certificate with opinions, over whole windows", () => {
   for (const [name, world] of Object.entries<WorldMaker>(worlds)) {
     for (const [opinion, model] of opinions) {
       it(`is ever false in at most delta of them: ${name}, opinion ${opinion}`, () => {
-        expect(shares(model, world).everFalse).toBeLessThanOrEqual(delta + samplingError);
+        expect(shares(model, world).everFalse).toBeLessThanOrEqual(largestShare(lives, delta));
       });
     }
   }

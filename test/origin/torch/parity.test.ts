@@ -12,15 +12,20 @@ import { type FitOptions, fitNetwork } from "#origin/train/fit.ts";
 import { prune } from "#origin/train/prune.ts";
 import { RowStore } from "#origin/train/row-store.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
-import { torchHere } from "#test/helpers/torch.ts";
+import { forkedTorch, torchHere } from "#test/helpers/torch.ts";
 
 const settings = await torchHere();
 let folder: string;
+let forked: Awaited<ReturnType<typeof forkedTorch>>;
 beforeAll(async () => {
   await startTraining("wasm");
   folder = await mkdtemp(join(tmpdir(), "upriver-parity-"));
+  if (settings) forked = await forkedTorch(settings, folder);
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  forked?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const [rows, classes, regions] = [90, 3, 3];
 const plan: TrainingPlan = {
@@ -154,7 +159,7 @@ async function expectSame(own: Awaited<ReturnType<typeof fitNetwork>>, other: ty
 }
 
 describe.skipIf(!settings)("PyTorch gives what TensorFlow.js gives, but for rounding, of", () => {
-  const trainerFor = (name: string) => torchTrainer(settings as NonNullable<typeof settings>, join(folder, name));
+  const trainerFor = (name: string) => torchTrainer(forked.settings, join(folder, name));
 
   it.each(Object.keys(cases))("%s", async (name) => {
     const one = cases[name] as Case;
