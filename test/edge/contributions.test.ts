@@ -163,6 +163,28 @@ describe("a contribution", () => {
   });
 });
 
+describe("what a region of a node may contribute", () => {
+  const read = (sentThrough = 0) => below.inside((object) => object.sumsForAbove({ minLabels: 5, sentThrough }));
+
+  it("has no label without trust, none of a class with few, and none that went up before", async () => {
+    const before = await read();
+    expect(new Uint8Array(before?.sums as ArrayBuffer)).toEqual((await sums(below)).bytes);
+    const more = below.labelledQuestions(24, 31);
+    await below.teach(more.slice(0, 4).map((one) => ({ ...one, label: "c" })));
+    const stranger = await tokenOf("stranger", { scopes: ["teach"] });
+    const given = more.slice(4, 9).map(({ label, question: { at: _, ...question } }) => ({ label, question }));
+    const body = { truths: given };
+    await expectOk(call("POST", `/v1/models/${model}/truths`, { token: stranger, body }));
+    await below.retrain(Date.now() + 1_000);
+    expect((await sums(below)).labels).toBeGreaterThan(before?.labels as number);
+    expect(await read()).toMatchObject({ labels: before?.labels, forgotten: before?.forgotten });
+    expect(new Uint8Array((await read())?.sums as ArrayBuffer)).toEqual(new Uint8Array(before?.sums as ArrayBuffer));
+    expect(await read(1_000)).toMatchObject({ labels: 0, sums: null });
+    await below.inside((object) => object.forgetQuestion(more[0]?.question.id as string, null));
+    expect((await read())?.forgotten).toBeGreaterThan(before?.forgotten as number);
+  });
+});
+
 describe("a region with open labels", () => {
   const open = "contributed-open";
 
