@@ -50,6 +50,8 @@ export class Jobs {
   private fail: (reason: unknown) => void = () => {};
   /** Due jobs of each lane that were read and have not started. They may have changed since. */
   private readonly waiting = new Map<string, Job[]>();
+  /** Lanes of which all due jobs were read: they are read again once one is added, and with the next tick. */
+  private readonly isRead = new Set<string>();
   /** The lanes in which a job may have to be started. */
   private readonly stale = new Set<string>();
 
@@ -142,6 +144,7 @@ export class Jobs {
   }
 
   private lookEverywhere(): void {
+    this.isRead.clear();
     for (const lane of [...Object.keys(this.lanes), shared]) this.stale.add(lane);
     this.wake();
   }
@@ -172,10 +175,12 @@ export class Jobs {
       return this.due(`WHERE ${isIn} AND due <= ? ORDER BY due LIMIT 1`, ...kinds, now);
     }
     const found = this.takeWaiting(lane, limit, now);
-    if (found.length === limit) return found;
+    if (found.length === limit || this.isRead.has(lane)) return found;
     const started = new Set(found.map(idOf));
     // By the key of the table: the index of times would pass over what waits in other lanes.
     const read = this.due("WHERE kind = ? AND +due <= ? ORDER BY +due LIMIT ?", lane, now, readAtOnce);
+    // Those that run at the moment are left out of what was read.
+    if (read.length < readAtOnce - this.laneNamed(lane).atOnce) this.isRead.add(lane);
     this.waiting.set(
       lane,
       read.filter((job) => !started.has(idOf(job))),
@@ -220,6 +225,7 @@ export class Jobs {
   private moveUnlessChanged(job: Job, due: number | null, attempts: number): void {
     const where = "WHERE kind = ? AND key = ? AND due = ? AND attempts = ?";
     const values = [job.kind, job.key, job.due, job.attempts];
+    if (due !== null && due <= Date.now()) this.isRead.delete(this.laneOf(job.kind));
     if (due === null) jobsTable.delete(this.storage.sql, where, ...values);
     else jobsTable.update(this.storage.sql, { due, attempts }, where, ...values);
   }
@@ -234,6 +240,7 @@ export class Jobs {
     for (const key of keys) this.storage.sql.exec(query, kind, key, at);
     const due = this.earliest()?.due ?? 0;
     if (due !== before || due <= Date.now()) this.setAlarm();
+    this.isRead.delete(this.laneOf(kind));
     this.look(this.laneOf(kind));
   }
 

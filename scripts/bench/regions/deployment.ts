@@ -9,8 +9,9 @@ import { UpriverClient } from "#client/index.ts";
 import type { ModelPointer, Policy, VersionList } from "#core/contract/index.ts";
 import { publish } from "#origin/publish.ts";
 import { freePort } from "../../local/ports.ts";
-import { program as programOf } from "../../local/process.ts";
-import { type Credentials, makeSecrets } from "../../local/secrets.ts";
+import { program as programOf, root } from "../../local/process.ts";
+import type * as local from "../../local/secrets.ts";
+import type { Credentials } from "../../local/secrets.ts";
 import { bundle, settingsOf } from "../../local/workerd.ts";
 import { startEdgeApart, startObjects } from "../load/runtimes.ts";
 import { benchArtefact, benchInstance, benchModel } from "../model.ts";
@@ -64,6 +65,9 @@ export class Deployment {
     stops.unshift(() => origin.terminate());
     const originPort = await new Promise<number>((resolve) => origin.once("message", resolve));
     const ports = { objects: await freePort(), edge: await freePort() };
+    // Another release may not know every scope of these tokens.
+    const { href } = pathToFileURL(join(checkout ?? root, "scripts/local/secrets.ts"));
+    const { makeSecrets }: typeof local = await import(href);
     const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${ports.objects}`, origin: "" });
     const bundled = await bundleOf(checkout);
     const bindings = {
