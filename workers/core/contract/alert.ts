@@ -51,7 +51,7 @@ export const webhookOrderSchema = z
     /** The kinds to send; all unless given. */
     kinds: kindsSchema.optional(),
   })
-  .meta({ id: "WebhookOrder" });
+  .meta({ id: "NewWebhook" });
 /** A webhook to add, as it is sent and with its defaults. */
 export type NewWebhook = z.input<typeof webhookOrderSchema>;
 export type WebhookOrder = z.infer<typeof webhookOrderSchema>;

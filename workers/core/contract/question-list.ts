@@ -46,22 +46,26 @@ export const questionPageSchema = z
 /** A page of stored questions. */
 export type QuestionPage = z.infer<typeof questionPageSchema>;
 
+const questionFilterSchema = z
+  .strictObject({
+    rung: z.string(),
+    /** The label that was answered. */
+    label: z.string(),
+    /** The least and the largest confidence. */
+    from: z.number(),
+    to: z.number(),
+    wrong: z.boolean(),
+    open: z.boolean(),
+    /** With a warning for its caller. */
+    warned: z.boolean(),
+    /** Data time, ms since 1970: from the first on, before the second. */
+    since: z.number(),
+    until: z.number(),
+  })
+  .partial()
+  .meta({ id: "QuestionFilter" });
 /** Which questions a list shows: all that match each given field. */
-export interface QuestionFilter {
-  rung?: string;
-  /** The label that was answered. */
-  label?: string;
-  /** The least and the largest confidence. */
-  from?: number;
-  to?: number;
-  wrong?: boolean;
-  open?: boolean;
-  /** With a warning for its caller. */
-  warned?: boolean;
-  /** Data time, ms since 1970: from the first on, before the second. */
-  since?: number;
-  until?: number;
-}
+export type QuestionFilter = z.infer<typeof questionFilterSchema>;
 
 /** Tells whether a question passes a filter. */
 export function passes(question: QuestionBrief, filter: QuestionFilter): boolean {

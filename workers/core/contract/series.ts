@@ -12,6 +12,8 @@ export const seriesRanges = {
 export type SeriesRange = keyof typeof seriesRanges;
 export const seriesRangeNames = Object.keys(seriesRanges) as SeriesRange[];
 
+const seriesRangeSchema = z.enum(seriesRangeNames as [SeriesRange, ...SeriesRange[]]).meta({ id: "SeriesRange" });
+
 const count = z.int().nonnegative();
 
 export const seriesStepSchema = z
@@ -40,7 +42,7 @@ export type SeriesStep = z.infer<typeof seriesStepSchema>;
 export const seriesSchema = z
   .strictObject({
     model: modelNameSchema,
-    range: z.enum(seriesRangeNames as [SeriesRange, ...SeriesRange[]]),
+    range: seriesRangeSchema,
     everyMs: z.int(),
     targetRisk: z.number().nullable(),
     /** From the oldest step that is known. Reports of regions come some seconds after a change, so that a step may show it late. */
