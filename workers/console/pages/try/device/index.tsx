@@ -18,7 +18,7 @@ export function DevicePage({ state: { model, policy, ...shown } }: OnThisDeviceP
   const { device, state, error, refresh } = useDevice(model, region);
   return (
     <>
-      <label>
+      <label class="device-region">
         Region of this device
         <select value={region} onChange={(event) => setRegion(event.currentTarget.value)}>
           {[...new Set([...keys, parent])].map((key) => (
@@ -34,6 +34,8 @@ export function DevicePage({ state: { model, policy, ...shown } }: OnThisDeviceP
     </>
   );
 }
+
+const settledMs = 300;
 
 interface OpenProps {
   device: Device;
@@ -57,7 +59,10 @@ function Open({ device, state, shown: { policy, examples }, refresh }: OpenProps
       setTook(performance.now() - startedAt);
       setFirst(answer);
       refresh();
-      if (answer.status === "open") setFinal(await device.wait(answer));
+      if (answer.status !== "open") return;
+      setFinal(await device.wait(answer));
+      // Once the device has forgotten the question.
+      setTimeout(refresh, settledMs);
     } catch (cause) {
       setError(cause as Error);
     }

@@ -70,7 +70,7 @@ function Teaching({ device, labels, onTaught }: Props) {
       <video ref={video} class="picture" autoplay playsinline muted aria-label="Camera picture" />
       {error && <ProblemNotice error={error} />}
       {names.map((name, i) => (
-        <div key={defaultLabels[i]} class="actions start">
+        <div key={defaultLabels[i]} class="lesson">
           <input
             aria-label={`Name of the ${defaultLabels[i]} label`}
             value={name}
