@@ -1,13 +1,16 @@
 import { accepts } from "../../core/confidence/rule.ts";
-import type { Inference, Question } from "../../core/contract/index.ts";
+import type { Inference, Instance, Question } from "../../core/contract/index.ts";
 import { quantise } from "../../core/head/embedding.ts";
+import { mintId } from "../../core/ids.ts";
 import { readAmong, restricts, withTop } from "../../core/rung/candidates.ts";
 import { type Hop, InvalidQuestionsError, type Reply } from "../../core/rung/rung.ts";
 import { DeviceError } from "./errors.ts";
 import type { Lessons } from "./lessons.ts";
+import { instanceOf } from "./pictures.ts";
 import type { Served } from "./served.ts";
-import type { DeviceAnswer } from "./types.ts";
+import type { DeviceAnswer, DeviceAskOptions, DeviceInput } from "./types.ts";
 
+const untaught = { head: null, open: null, labels: [] };
 const hop: Hop = { owner: "device", remainingMs: 0, via: [], trace: false };
 
 const unproven = (reason: string) => ({ status: "pending" as const, reason, labels: 0, labelsNeeded: null });
@@ -59,6 +62,23 @@ export async function answer(
         : { ...unproved, uncertified: ofOpenLabels };
     }
   });
+}
+
+/** Makes a question of the device's region of what it is asked about. Its id makes it one question at every rung. */
+export async function questionOf(
+  { serving: { model, region }, manifest }: Served,
+  input: DeviceInput,
+  { candidates, top }: DeviceAskOptions = {},
+): Promise<Question> {
+  const instance = await instanceOf(input, manifest.thin.input);
+  const chosen = { ...(candidates ? { candidates } : {}), ...(top === undefined ? {} : { top }) };
+  return { id: mintId({ model, region }), region, instance, at: Date.now(), ...chosen };
+}
+
+/** Embeds an instance by a version's backbone. Throws `DeviceError` for faults in it. */
+export async function embeddingOf(served: Served, instance: Instance): Promise<Int16Array<ArrayBuffer>> {
+  const [answered] = await answer(served, untaught, [await questionOf(served, instance)]);
+  return quantise((answered as Answered).inference.embedding, served.manifest.thin.backbone.embedding.step);
 }
 
 /** Leaves out the candidates that only the device knows; null where no other is left, so that nobody above can choose. */

@@ -1,21 +1,19 @@
-import type { Answer, Instance, Question } from "../../core/contract/index.ts";
+import type { Answer, Question } from "../../core/contract/index.ts";
 import { quantise } from "../../core/head/embedding.ts";
-import { mintId } from "../../core/ids.ts";
 import { rungHostOf } from "../../core/rung-kind.ts";
-import { taskOf } from "../../core/task/index.ts";
 import { Transport } from "../transport.ts";
-import { answer, withKnownCandidates } from "./answering.ts";
+import { answer, questionOf, withKnownCandidates } from "./answering.ts";
 import { Contributing } from "./contributing.ts";
 import { Counting } from "./counting.ts";
 import { DeviceError } from "./errors.ts";
 import { indexedStorage } from "./indexed-storage.ts";
-import { type Example, importedVector, Lessons } from "./lessons.ts";
+import { Lessons } from "./lessons.ts";
 import { memoryStorage } from "./memory-storage.ts";
 import { Models } from "./models.ts";
 import { Outbox } from "./outbox.ts";
-import { instanceOf } from "./pictures.ts";
 import type { Served } from "./served.ts";
 import { Shared } from "./shared.ts";
+import { Teaching } from "./teaching.ts";
 import type {
   Contribution,
   DeviceAnswer,
@@ -35,9 +33,6 @@ import type {
 const defaultUpdateSeconds = 300;
 /** Final answers that `wait` still knows. */
 const recentAnswers = 1_000;
-/** Examples of a version that stand for what it knows well. */
-const publishedExamples = 16;
-const labelMaxChars = 256;
 
 /** Opens the model side of a device: in a page's worker, in a worker, or in Node. */
 export async function openRuntime(options: RuntimeOptions, emit: Emit): Promise<DeviceApi> {
@@ -56,6 +51,7 @@ class Runtime implements DeviceApi {
   private readonly storage: DeviceStorage;
   private readonly models: Models;
   private readonly lessons: Lessons;
+  private readonly teaching: Teaching;
   private readonly outbox: Outbox;
   private readonly contributing: Contributing;
   private readonly counting: Counting;
@@ -77,6 +73,7 @@ class Runtime implements DeviceApi {
     this.models = new Models({ model, region, host, keys, storage, transport });
     this.contributing = new Contributing(storage, transport);
     this.lessons = new Lessons(storage);
+    this.teaching = new Teaching(this.lessons);
     this.counting = new Counting(storage);
     this.shared = new Shared(name, (message) => this.heard(message as Heard));
     this.outbox = new Outbox({
@@ -101,7 +98,8 @@ class Runtime implements DeviceApi {
   }
 
   async ask(inputs: DeviceInput[], options: DeviceAskOptions): Promise<DeviceAnswer[]> {
-    const questions = await Promise.all(inputs.map((input) => this.question(input, options)));
+    const questions = await Promise.all(inputs.map((input) => questionOf(this.current(), input, options)));
+    // Of now: one before may be released meanwhile.
     const served = this.current();
     const { manifest } = served;
     const answered = await answer(served, this.lessons, questions);
@@ -141,20 +139,9 @@ class Runtime implements DeviceApi {
   }
 
   async learn(input: DeviceInput, label: string): Promise<Lesson> {
-    const { manifest } = this.current();
-    const parsed = taskOf(manifest).parse(label);
-    if (parsed === null && manifest.task === "regress") throw new DeviceError(`'${label}' is no number, such as 24.5.`);
-    if (parsed === null && (label.trim() === "" || label.length > labelMaxChars || label === "__proto__")) {
-      throw new DeviceError(`A label must have 1 to ${labelMaxChars} characters.`);
-    }
-    const question = await this.question(input, {});
-    const startedAt = performance.now();
-    const vector = await this.embed(question.instance);
-    await this.lessons.add([this.example(parsed ?? label, vector, question.instance)]);
+    const lesson = await this.teaching.learn(this.current(), input, label);
     this.tellLessons();
-    const ms = performance.now() - startedAt;
-    const taught = this.lessons.taught().find((one) => one.label === (parsed ?? label));
-    return { label: parsed ?? label, isNew: taught?.isNew ?? false, examples: taught?.examples ?? 0, ms };
+    return lesson;
   }
 
   async taught(): Promise<TaughtLabel[]> {
@@ -162,32 +149,11 @@ class Runtime implements DeviceApi {
   }
 
   async exportHead(withInstances: boolean): Promise<ExportedHead> {
-    return {
-      format: "upriver-device/1",
-      model: this.options.model,
-      examples: this.lessons.exported(withInstances),
-    };
+    return this.teaching.exported(this.current(), withInstances);
   }
 
-  async importHead({ format, model, examples }: ExportedHead): Promise<TaughtLabel[]> {
-    if (format !== "upriver-device/1" || model !== this.options.model) {
-      throw new DeviceError(`This is no head of '${this.options.model}' in the format upriver-device/1.`);
-    }
-    const { backbone } = this.current().manifest.thin;
-    const added: Example[] = [];
-    for (const given of examples) {
-      const { label, instance } = given;
-      const isUsable = given.backbone === backbone.sha256;
-      if (!isUsable && !instance) {
-        throw new DeviceError(
-          "The examples are of another backbone, and come without their instances: export them with { instances: true }.",
-        );
-      }
-      const vector = isUsable ? importedVector(given) : await this.embed(instance as Instance);
-      if (vector.length !== backbone.embedding.width) throw new DeviceError(`The example of '${label}' is damaged.`);
-      added.push(this.example(label, vector, instance));
-    }
-    await this.lessons.add(added);
+  async importHead(head: ExportedHead): Promise<TaughtLabel[]> {
+    await this.teaching.import(this.current(), head);
     this.tellLessons();
     return this.lessons.taught();
   }
@@ -272,52 +238,17 @@ class Runtime implements DeviceApi {
   }
 
   private async serve(served: Served): Promise<void> {
+    const taught = await this.teaching.prepare(served);
     const before = this.served;
+    // Together: a question is never answered by one version with the lessons of another.
     this.served = served;
-    const { manifest } = served;
-    const published: Int16Array[] = [];
-    for (const instance of manifest.examples.slice(0, publishedExamples)) {
-      published.push(await this.embed(instance).catch(() => new Int16Array(0)));
-    }
-    this.lessons.serve(
-      served,
-      published.filter(({ length }) => length > 0),
-    );
-    const moved: Example[] = [];
-    for (const example of this.lessons.stale(manifest.thin.backbone.sha256)) {
-      const vector = await this.embed(example.instance).catch(() => null);
-      if (vector) moved.push({ ...example, backbone: manifest.thin.backbone.sha256, vector });
-    }
-    if (moved.length > 0) await this.lessons.add(moved);
-    if (before && before.network !== served.network) before.network.release();
+    await taught();
+    before?.network.release();
   }
 
   private current(): Served {
     if (this.served) return this.served;
     throw new DeviceError("The device has no model. Open it once with a network.");
-  }
-
-  private async question(input: DeviceInput, { candidates, top }: DeviceAskOptions): Promise<Question> {
-    const { model, region } = this.options;
-    const instance = await instanceOf(input, this.current().manifest.thin.input);
-    const chosen = { ...(candidates ? { candidates } : {}), ...(top === undefined ? {} : { top }) };
-    return { id: mintId({ model, region }), region, instance, at: Date.now(), ...chosen };
-  }
-
-  private async embed(instance: Instance): Promise<Int16Array<ArrayBuffer>> {
-    const served = this.current();
-    const [answered] = await answer(served, { head: null, open: null, labels: [] }, [
-      await this.question(instance, {}),
-    ]);
-    const { step } = served.manifest.thin.backbone.embedding;
-    return quantise(answered?.inference.embedding ?? [], step);
-  }
-
-  private example(label: string, vector: Int16Array<ArrayBuffer>, instance?: Instance): Example {
-    const { model, region } = this.options;
-    const backbone = this.current().manifest.thin.backbone.sha256;
-    const key = mintId({ model, region }).split("~")[2] as string;
-    return { key, label, backbone, vector, ...(instance === undefined ? {} : { instance }) };
   }
 
   private async finished(given: Answer): Promise<void> {
