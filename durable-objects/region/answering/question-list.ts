@@ -10,7 +10,7 @@ import {
 /** Rows that one call reads at most, so that a filter that nothing passes ends. */
 const scannedMax = 2_000;
 /** Questions that a report to the registry names: the newest. */
-const reportedMax = 20;
+const reportedMax = 10;
 
 interface Row extends Record<string, SqlStorageValue> {
   number: number;
