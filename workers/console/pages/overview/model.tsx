@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Ladder, ModelLadder, SeriesStep } from "#client/index.ts";
 import { CertificateBadge } from "#console/parts/certificate.tsx";
+import { Empty } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
 import { can, type Session } from "#console/session.ts";
@@ -91,6 +92,15 @@ export function Model({ session, ladder, nextRung, range, polls, isOpen }: Model
           <dd>{waiting > 0 && isLinked ? <a href={linkTo("review", model)}>{count(waiting)}</a> : count(waiting)}</dd>
         </div>
       </dl>
+      {ladder.questions === 0 && (
+        <Empty title="No question yet.">
+          <p>
+            Ask one on <a href={linkTo("try", model)}>Try it</a>. To see it learn, play data through it for some
+            minutes: <code>npx upriver replay {model} --forget --no-controls</code>, and watch it{" "}
+            <a href={`${linkTo("overview")}?range=live`}>live</a>.
+          </p>
+        </Empty>
+      )}
       <details open={isDrawn} onToggle={(event) => setDrawn(event.currentTarget.open)}>
         <summary>Over time</summary>
         {isDrawn &&

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import {
   type ClassifyManifest,
   ProblemError,
@@ -49,13 +50,37 @@ export function QuestionPage({ session, model, id }: Props) {
         <code>{id}</code>
       </p>
       {isGone ? (
-        <Empty title="This question is not stored.">
-          <p>It was forgotten, has expired after 90 days, or was answered at the edge and not kept.</p>
-        </Empty>
+        <NotStored session={session} model={model} id={id} />
       ) : (
         <Loaded of={live}>
           {(loaded) => <Question {...loaded} session={session} model={model} reload={live.reload} />}
         </Loaded>
+      )}
+    </>
+  );
+}
+
+/** A question that the region does not have. It may have its label: a sample that was taught, or that has outlived its question. */
+function NotStored({ session, model, id }: Props) {
+  const { client } = session;
+  const known = usePolled(`model ${model}`, () => client.model(model), null);
+  const [isTaught, setTaught] = useState(false);
+  const labels = known.value && known.value.task !== "tensor" && !known.value.number ? known.value.labels : [];
+  return (
+    <>
+      <Empty title="This question is not stored.">
+        <p>
+          It was forgotten, has expired after 90 days, was answered at the edge and not kept, or was taught without
+          having been asked. Its label can still be corrected, if it has one.
+        </p>
+      </Empty>
+      {known.value && can(session, "teach") && (
+        <Teach client={client} id={id} labels={labels} known={null} onTaught={() => setTaught(true)} />
+      )}
+      {isTaught && (
+        <p role="status">
+          <Badge kind="good">label corrected</Badge>
+        </p>
       )}
     </>
   );
@@ -126,7 +151,8 @@ function Question({
       {can(session, "teach") && (
         <Teach
           client={client}
-          way={way}
+          id={way.id}
+          at={way.at}
           labels={manifest.number ? [] : manifest.labels}
           known={label?.label ?? null}
           onTaught={reload}

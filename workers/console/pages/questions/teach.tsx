@@ -1,10 +1,12 @@
 import { useState } from "preact/hooks";
-import type { QuestionWay, UpriverClient } from "#client/index.ts";
+import type { UpriverClient } from "#client/index.ts";
 import { ProblemNotice } from "#console/parts/states.tsx";
 
 interface Props {
   client: UpriverClient;
-  way: QuestionWay;
+  id: string;
+  /** Data time of the question, where it is known. */
+  at?: number;
   /** The labels to choose from; none where a number is typed. */
   labels: readonly string[];
   known: string | null;
@@ -12,7 +14,7 @@ interface Props {
 }
 
 /** A form that teaches what a question turned out to be. */
-export function Teach({ client, way, labels, known, onTaught }: Props) {
+export function Teach({ client, id, at, labels, known, onTaught }: Props) {
   const [label, setLabel] = useState(known ?? "");
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Error | null>(null);
@@ -20,7 +22,7 @@ export function Teach({ client, way, labels, known, onTaught }: Props) {
     event.preventDefault();
     setBusy(true);
     setFailure(null);
-    await client.teach(way.id, { label, at: way.at }).then(onTaught, setFailure);
+    await client.teach(id, { label, ...(at === undefined ? {} : { at }) }).then(onTaught, setFailure);
     setBusy(false);
   };
   const given = { value: label, required: true, "aria-label": "True label" };
