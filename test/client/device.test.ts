@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fileStorage } from "#client/device/files.ts";
 import { type DeviceAnswer, DeviceError, type DeviceOptions, openDevice } from "#client/device/index.ts";
+import type { OwnThin } from "#core/contract/index.ts";
 import { type DeviceServer, startDeviceServer } from "#scripts/local/device-server.ts";
 import { testModel } from "../helpers/model.ts";
+import { thinsModel } from "../helpers/thins-model.ts";
 import { publishOn, type SharedLadder, sharedLadder } from "../journeys/ladder.ts";
 
 const instance = (i: number) => ({
@@ -98,6 +100,24 @@ describe("a device in Node", () => {
     await expect(device.update()).rejects.toThrow("that state is older");
     expect((await device.ask(instance(1))).rung).toBe("device");
     await device.close();
+  });
+
+  it("runs the version's network for devices, by its own rule, unless its memory is too small for it", async () => {
+    const model = "device-thin";
+    const { manifest, blobs } = await thinsModel({ model, threshold: 2, memoryBytes: 1_000_000 });
+    const own = manifest.thins?.node as OwnThin;
+    const rule = { ...own.network.rule, threshold: 0 };
+    const device = { ...own, prior: null, network: { ...own.network, rule } };
+    await publishOn(ladder, { manifest: { ...manifest, thins: { device } }, blobs });
+    const state = async (memoryMb: number) => {
+      const opened = await openDevice({ ...options, model, memoryMb });
+      const { accepted } = await opened.ask(instance(1), { escalate: false });
+      const { isOwnThin, backbone } = await opened.state();
+      await opened.close();
+      return { accepted, isOwnThin, backbone };
+    };
+    expect(await state(48)).toEqual({ accepted: true, isOwnThin: true, backbone: device.network.backbone.sha256 });
+    expect(await state(1)).toEqual({ accepted: false, isOwnThin: false, backbone: manifest.thin.backbone.sha256 });
   });
 
   it("says which part of an instance does not match", async () => {
