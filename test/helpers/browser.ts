@@ -3,8 +3,8 @@ import { chromiumHere } from "./system-packages.ts";
 
 /** Viewports and colour schemes in which pages are checked. */
 export const sights = [
-  { name: "desktop-light", width: 1280, height: 800, scheme: "light" },
-  { name: "desktop-dark", width: 1280, height: 800, scheme: "dark" },
+  { name: "desktop-light", width: 1440, height: 900, scheme: "light" },
+  { name: "desktop-dark", width: 1440, height: 900, scheme: "dark" },
   { name: "phone-light", width: 390, height: 844, scheme: "light" },
   { name: "phone-dark", width: 390, height: 844, scheme: "dark" },
 ] as const;

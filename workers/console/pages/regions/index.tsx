@@ -4,9 +4,8 @@ import type { PageProps } from "#console/page.ts";
 import { ModelChoice } from "#console/parts/model-choice.tsx";
 import { Empty, Loaded } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
-import { linkTo } from "#console/route.ts";
 import { count } from "#core/format.ts";
-import { HeadComparisonChart } from "./comparison-chart.tsx";
+import { HeadCharts } from "./head-charts.tsx";
 import { RegionPage } from "./region.tsx";
 import { RegionTable } from "./table.tsx";
 
@@ -33,7 +32,6 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
   const after = starts.at(-1);
   const page = { limit: pageSize, ...(after === undefined ? {} : { after }) };
   const states = usePolled(`regions ${model} ${after}`, () => loadPage(client, model, page), everyMs);
-  const runs = usePolled(`runs ${model} ${after}`, () => client.runPage(model, page), everyMs * 6);
   const [filter, setFilter] = useState("");
   const isShown = ({ region }: { region: string }) => region.toLowerCase().includes(filter.toLowerCase());
   return (
@@ -52,22 +50,12 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
               <input type="search" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
             </label>
             <RegionTable model={model} regions={all.filter(isShown)} />
-            <h2>Regional against global head</h2>
-            <p class="muted">
-              Accuracy of both heads on questions that neither was trained on, by retrain; a dotted line is a head that
-              was promoted. Each region has its own scale.
-            </p>
-            <div class="multiples">
-              {all.filter(isShown).map(({ region }) => (
-                <a key={region} href={linkTo("regions", model, region)}>
-                  <HeadComparisonChart
-                    title={region}
-                    runs={runs.value?.runs.filter((run) => run.region === region) ?? []}
-                    isSmall
-                  />
-                </a>
-              ))}
-            </div>
+            <HeadCharts
+              client={client}
+              model={model}
+              page={page}
+              regions={all.filter(isShown).map(({ region }) => region)}
+            />
           </>
         )
       }
