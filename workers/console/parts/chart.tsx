@@ -100,6 +100,7 @@ function Drawing(props: Props & { summary: string }) {
               <path class="line" d={pathOf(tops[i] ?? [], x, y)} />
             )}
             {!isStacked &&
+              kind !== "target" &&
               pointsOf(tops[i] ?? []).map(([step, value]) => <circle key={step} cx={x(step)} cy={y(value)} r="2" />)}
           </g>
         ))
