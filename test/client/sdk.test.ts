@@ -6,12 +6,11 @@ import { encode as encodePng } from "fast-png";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
-import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { startServer } from "../helpers/http-server.ts";
 import { testModel } from "../helpers/model.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
 import { chromiumHere } from "../helpers/system-packages.ts";
-import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
+import { publishOn, type SharedLadder, sharedLadder } from "../journeys/ladder.ts";
 import { sdkCases } from "./sdk-cases.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -19,13 +18,13 @@ const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", 
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".json": "application/json" };
 const png = new Uint8Array(encodePng({ width: 8, height: 6, channels: 3, data: Uint8Array.from(sdkPixels.flat(2)) }));
 
-let ladder: LocalLadder;
+let ladder: SharedLadder;
 
 beforeAll(async () => {
-  ladder = await temporaryLadder({ allowedOrigins: "*" });
+  ladder = await sharedLadder();
   for (const options of sdkModels) await publishOn(ladder, await testModel(options));
 });
-afterAll(() => ladder?.stop());
+afterAll(() => ladder?.check());
 
 describe("UpriverClient in Node", () => {
   for (const [name, run] of Object.entries(sdkCases)) {

@@ -17,7 +17,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   async function make({ pathname, searchParams }: URL): Promise<object> {
     if (pathname === "/ladder") {
       const ports = { edge: await freePort(), origin: await freePort() };
-      ladder = await startLadder({ folder, ports, recipe: null });
+      ladder = await startLadder({ folder, ports, recipe: null, allowedOrigins: "*" });
       return ladder.credentials;
     }
     if (pathname === "/onnx") return convertFixture(searchParams.get("model") ?? "");

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer, Instance } from "#core/contract/index.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
-import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { temporaryLadder } from "./ladder.ts";
+import { describeTraces } from "./traces.suite.ts";
 
 const model = "storefront";
 const region = "lagoon";
@@ -10,7 +10,7 @@ const labelled = 400;
 const batchSize = 100;
 const usualLabels = 1_000;
 
-let ladder: LocalLadder;
+let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
 
 beforeAll(async () => {
   // With random splits the head would now and then accept too few of the new questions, or be refused. The secret is
@@ -116,3 +116,5 @@ describe("an escalated question", () => {
       .toBe(0);
   }
 });
+
+describeTraces(() => ladder);

@@ -1,20 +1,25 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LabelStudioTask } from "#client/index.ts";
 import { testModel } from "../helpers/model.ts";
-import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
+import { publishOn, type SharedLadder, sharedLadder } from "../journeys/ladder.ts";
 import { upriver } from "./upriver.ts";
 
-const model = "asked";
-let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
+const model = "reviewed-by-keys";
+let ladder: SharedLadder;
+let folder: string;
 
 beforeAll(async () => {
-  ladder = await temporaryLadder();
+  [ladder, folder] = await Promise.all([sharedLadder(), mkdtemp(join(tmpdir(), "upriver-review-"))]);
   const policy = { ladder: ["edge", "region", "human"] as ("edge" | "region" | "human")[] };
   await publishOn(ladder, await testModel({ model, threshold: 1.01, policy }));
 });
-afterAll(() => ladder?.stop());
+afterAll(async () => {
+  ladder?.check();
+  await rm(folder, { recursive: true, force: true });
+});
 
 /** Asks questions and returns their ids in the order in which they wait for review. */
 async function waiting(n: number): Promise<string[]> {
@@ -60,10 +65,10 @@ describe("upriver review", () => {
 
   it("exports tasks and a configuration for Label Studio and imports its answers", async () => {
     const [first, second] = (await waiting(2)) as [string, string];
-    const file = join(ladder.folder, "tasks.json");
+    const file = join(folder, "tasks.json");
     const exported = await review("", "--export", file, "--json");
     expect(JSON.parse(exported.stdout)).toMatchObject({ tasks: 2, file });
-    expect(await readFile(join(ladder.folder, "tasks.config.xml"), "utf8")).toContain('value="$choices"');
+    expect(await readFile(join(folder, "tasks.config.xml"), "utf8")).toContain('value="$choices"');
     const tasks: LabelStudioTask[] = JSON.parse(await readFile(file, "utf8"));
     const annotated = tasks.map((task, i) => {
       const choice = { from_name: "label", to_name: "instance", type: "choices", value: { choices: ["cz"[i]] } };
@@ -74,7 +79,7 @@ describe("upriver review", () => {
     expect(stdout).toContain("1 answered, 0 without a label, 1 refused");
     expect(stdout).toContain(second);
     expect([await labelOf(first), await labelOf(second)]).toEqual(["c", null]);
-    const broken = join(ladder.folder, "broken.json");
+    const broken = join(folder, "broken.json");
     await Promise.all([writeFile(file, "{}"), writeFile(broken, "[")]);
     const [object, cut] = await Promise.all([review("", "--import", file), review("", "--import", broken)]);
     expect(object).toMatchObject({ status: 1 });

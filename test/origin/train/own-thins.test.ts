@@ -1,4 +1,7 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { blobsOf, privateBlobsOf } from "#core/artefacts.ts";
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
@@ -10,13 +13,23 @@ import { bytesOf } from "#origin/train/pack.ts";
 import { assignSplits } from "#origin/train/splits.ts";
 import type { Trainer } from "#origin/train/trainer.ts";
 import { thinsRecipe } from "#test/helpers/thins-recipe.ts";
-import { torchHere } from "#test/helpers/torch.ts";
+import { forkedTorch, torchHere } from "#test/helpers/torch.ts";
 
 const torch = await torchHere();
 const stored = { document: { sha256: "0".repeat(64), bytes: 1 }, source: [] };
 const dense = (units: number) => [{ type: "dense" as const, units }];
 
-beforeAll(startBackend);
+let folder: string;
+let forked: Awaited<ReturnType<typeof forkedTorch>>;
+beforeAll(async () => {
+  await startBackend();
+  folder = await mkdtemp(join(tmpdir(), "upriver-thins-"));
+  if (torch) forked = await forkedTorch(torch, folder);
+});
+afterAll(async () => {
+  forked?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
 
 async function trained(recipe: Recipe, trainer?: Trainer) {
   return trainOn(recipe, assignSplits(recipe, await recipe.load({})), { backend: "wasm", trainer });
@@ -24,7 +37,7 @@ async function trained(recipe: Recipe, trainer?: Trainer) {
 
 const trainers = [
   ["TensorFlow.js", () => undefined],
-  ...(torch ? [["PyTorch", () => torchTrainer(torch, null)] as const] : []),
+  ...(torch ? [["PyTorch", () => torchTrainer(forked.settings, null)] as const] : []),
 ] as const;
 
 describe.each(trainers)("a thin for nodes and one for devices, trained in %s", (_, make) => {
