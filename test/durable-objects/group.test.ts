@@ -95,7 +95,10 @@ describe("the certificate of regions together", () => {
   it("begins in objects that the release before wrote", async () => {
     const stub = env.REGISTRY.get(env.REGISTRY.idFromName("together")) as DurableObjectStub<RegistryObject>;
     await runInDurableObject(stub, (_, { storage }) => {
-      const later = ["group_sums", "groups", "turns", "ledger", "ledger_months", "demands", "reports"];
+      const later = [
+        ...["group_sums", "groups", "turns", "ledger", "ledger_months", "demands", "reports"],
+        ...["series", "webhooks", "alerts"],
+      ];
       for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE regions DROP COLUMN epoch");
       storage.sql.exec("UPDATE schema SET migrations = 2");
@@ -116,6 +119,7 @@ describe("the certificate of regions together", () => {
         "epoch",
         "head_blobs",
         "held_out_heads",
+        ...["contributions", "contribution_sums"],
       ];
       for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");

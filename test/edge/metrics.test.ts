@@ -174,6 +174,9 @@ describe("GET /metrics", () => {
 it("GET /v1/token returns the permissions and limits of the token", async () => {
   const state: TokenState = await (await expectOk(call("GET", "/v1/token", { token: "north-token" }))).json();
   expect(state).toMatchObject({ id: "north", scopes: ["ask"], models: ["*"], regions: ["north"], trusted: true });
-  expect(state.limits).toEqual({ questionsPerMinute: 60_000, openQuestions: 5_000, reviewQuestions: 1_000 });
+  expect(state.limits).toEqual({
+    ...{ questionsPerMinute: 60_000, openQuestions: 5_000, reviewQuestions: 1_000 },
+    contributionLabels: 500,
+  });
   expect((await call("GET", "/v1/token", { token: "nobody" })).status).toBe(401);
 });

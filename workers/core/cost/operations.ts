@@ -64,8 +64,8 @@ export const operations = {
   version: {
     workerRequests: 7,
     objectRequests: 15,
-    rowsWritten: 50,
-    rowsRead: 105,
+    rowsWritten: 40,
+    rowsRead: 180,
     kvReads: 3,
     kvWrites: 5,
     r2ClassA: 9,
