@@ -106,7 +106,8 @@ describe("a budget", () => {
   });
 
   it("counts what was being asked when an object was evicted as spent", async () => {
-    await publishWith("bud-evicted", { usdPerMonth: 1 });
+    // An eviction waits for the deadline of what was asked.
+    await publishWith("bud-evicted", { usdPerMonth: 1, rung: { deadlineMs: 1_000 } });
     await askMany("bud-evicted", 1);
     const region = new TestRegion("bud-evicted");
     await region.rows("UPDATE leases SET state = json_set(state, '$.reservedUsd', 0.03)");

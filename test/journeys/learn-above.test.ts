@@ -1,16 +1,19 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { classifying } from "#core/artefacts.ts";
 import type { Instance, Training } from "#core/contract/index.ts";
 import { addBlob } from "#origin/train/pack.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
-import { torchHere } from "#test/helpers/torch.ts";
+import { forkedTorch, torchHere } from "#test/helpers/torch.ts";
 import { trainedModel } from "../helpers/shared.ts";
 import { rolloutOn, temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";
 const regions = ["lagoon", "harbour", "orchard", "capital", "bazaar", "delta"];
 const stranger = "ridge";
-const labelsEach = 120;
+const labelsEach = 80;
 /** Callers of the canary: each asks in each region. */
 const callers = Array.from({ length: 12 }, (_, i) => `caller-${i}`);
 const askedEach = 6;
@@ -22,12 +25,24 @@ const onePeriodMs = 31 * 24 * 3600_000;
 // Other journeys train with TensorFlow.js.
 const torch = await torchHere();
 let ladder: LocalLadder;
+let folder = "";
+let forked: Awaited<ReturnType<typeof forkedTorch>> | null = null;
 
 beforeAll(async () => {
-  ladder = await temporaryLadder({ trainer: torch ? "torch" : "tfjs" });
+  if (torch) {
+    folder = await mkdtemp(join(tmpdir(), "upriver-torch-"));
+    forked = await forkedTorch(torch, folder);
+    // Read by the origin when it starts.
+    vi.stubEnv("UPRIVER_PYTHON", forked.settings.python ?? undefined);
+  }
+  ladder = await temporaryLadder({ trainer: torch ? "torch" : "tfjs" }).finally(() => vi.unstubAllEnvs());
   await rolloutOn(ladder, await withCanary(0.3));
 });
-afterAll(() => ladder?.stop());
+afterAll(async () => {
+  await ladder?.stop();
+  forked?.stop();
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
 
 // Heat that no base data holds: visitors who look at shoes then buy an umbrella against the sun.
 function heatWave(region: string, i: number): Instance {
@@ -36,7 +51,7 @@ function heatWave(region: string, i: number): Instance {
     region,
     temperature,
     rainMm: 0,
-    minutesOnPage: 1 + (i % 8) + Math.floor(i / 120) / 10,
+    minutesOnPage: 1 + (i % 8) + Math.floor(i / labelsEach) / 10,
     hour: 8 + (i % 12),
     lookedAt: "feet",
   };
@@ -128,14 +143,15 @@ function labelHeatWave(region: string) {
   return ladder.client("admin").teachMany(model, { truths });
 }
 
-/** Publishes with the recipe, as its author would, that each new version is a canary first. */
+/** Publishes with the recipe, as its author would, that each new version is a canary first, and trains for a short time. */
 async function withCanary(share: number) {
   const { draft, blobs: own } = await trainedModel(model);
   const { recipe } = draft;
   if (!recipe) throw new Error(`${model} was trained without a recipe`);
   const blobs = new Map(own);
   const document = JSON.parse(new TextDecoder().decode(blobs.get(recipe.document.sha256)));
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...document, canary: { share } }));
+  const training = { ...document.training, epochs: 6, batchSize: 256 };
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...document, canary: { share }, training }));
   return { draft: { ...draft, recipe: { ...recipe, document: await addBlob(blobs, bytes) } }, blobs };
 }
 
