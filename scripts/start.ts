@@ -5,4 +5,5 @@ import { exitWith } from "./local/failure.ts";
 import { projectFolder } from "./local/project.ts";
 import { serve } from "./local/serve.ts";
 
-await serve({ folder: projectFolder(), recipe: "storefront" }).catch(exitWith);
+const example = "storefront";
+await serve({ folder: projectFolder(), recipe: example, demo: { recipe: example } }).catch(exitWith);

@@ -9,6 +9,8 @@ interface EdgeOptions {
   nextRungUrl?: string;
   /** Address of the local decision server; none by default. */
   doubleUrl?: string | undefined;
+  /** The file of the console's demo; none by default. */
+  demo?: string | undefined;
   /** Web origins whose pages may ask; by default those of wrangler.toml. */
   allowedOrigins?: string | undefined;
   onDeath?: LocalProcessOptions["onDeath"] | undefined;
@@ -16,7 +18,7 @@ interface EdgeOptions {
 
 /** Starts the edge in workerd with local R2, KV and objects, and waits until it answers. */
 export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
-  const { folder, port, nextRungUrl, doubleUrl, allowedOrigins, onDeath } = options;
+  const { folder, port, nextRungUrl, doubleUrl, demo, allowedOrigins, onDeath } = options;
   const [command, args] = [process.execPath, [program("scripts/local/edge.process")]];
   const env = {
     // The tools' own store of traces, which nothing empties.
@@ -25,6 +27,7 @@ export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Pro
     UPRIVER_PORT: String(port),
     ...(nextRungUrl === undefined ? {} : { NEXT_RUNG_URL: nextRungUrl }),
     ...(doubleUrl === undefined ? {} : { [doubleSetting]: doubleUrl }),
+    ...(demo === undefined ? {} : { UPRIVER_DEMO: demo }),
     ...(allowedOrigins === undefined ? {} : { ALLOWED_ORIGINS: allowedOrigins }),
   };
   const edge = await startProcess({ name: "edge", command, args, env, folder, onDeath });

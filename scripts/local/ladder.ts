@@ -4,6 +4,7 @@ import { UpriverClient } from "#client/index.ts";
 import type { TrainerName } from "#core/contract/index.ts";
 import { describeDoubles, startDouble } from "./decisions/double.ts";
 import { wantedDoubles } from "./decisions/wanted.ts";
+import { type DemoChoice, writeDemo } from "./demo.ts";
 import { startEdge } from "./edge.ts";
 import { lockFolder } from "./lock.ts";
 import { checkPort } from "./ports.ts";
@@ -28,6 +29,8 @@ interface LadderOptions {
   allowedOrigins?: string | undefined;
   /** What trains at the origin; `ORIGIN_TRAINER`, else what each recipe says, unless given. */
   trainer?: TrainerName | undefined;
+  /** The console's demo; none by default. */
+  demo?: DemoChoice | undefined;
   onProgress?: (line: string) => void;
   onDeath?: LocalProcessOptions["onDeath"];
 }
@@ -61,7 +64,8 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
   onProgress("edge: starting");
   const nextRungUrl = credentials.origin;
   const doubleUrl = double?.url;
-  const edge = startEdge({ folder, port: ports.edge, nextRungUrl, doubleUrl, allowedOrigins, onDeath });
+  const demo = options.demo && (await writeDemo(folder, options.demo));
+  const edge = startEdge({ folder, port: ports.edge, nextRungUrl, doubleUrl, demo, allowedOrigins, onDeath });
   let origin: LocalProcess | null = null;
   const startOrigin = async () => {
     const [command, args] = [process.execPath, [program("workers/origin/index")]];

@@ -1,3 +1,4 @@
+import type { DemoChoice } from "./demo.ts";
 import { type LocalLadder, startLadder } from "./ladder.ts";
 import { tail } from "./process.ts";
 import { numberParser } from "./usage.ts";
@@ -7,6 +8,8 @@ interface ServeOptions {
   folder: string;
   /** The recipe that the origin trains and publishes when the edge does not serve it; null for none. */
   recipe: string | null;
+  /** The console's demo; none by default. */
+  demo?: DemoChoice;
   /** Whether one JSON object is printed instead of text. */
   isJson?: boolean | undefined;
   /** Runs when the ladder is up; returns the model to show. */
@@ -14,14 +17,14 @@ interface ServeOptions {
 }
 
 /** Starts a folder's ladder and says how to use it. It runs until Ctrl-C. */
-export async function serve({ folder, recipe, isJson = false, onReady }: ServeOptions): Promise<void> {
+export async function serve({ folder, recipe, demo, isJson = false, onReady }: ServeOptions): Promise<void> {
   const ports = { edge: portOf("UPRIVER_PORT", 8787), origin: portOf("UPRIVER_ORIGIN_PORT", 8788) };
   const say = isJson ? () => {} : (line: string) => console.log(`  ${line}`);
-  const ladder = await startLadder({ folder, ports, recipe, onProgress: say, onDeath: died });
+  const ladder = await startLadder({ folder, ports, recipe, demo, onProgress: say, onDeath: died });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stop(ladder));
   const model = onReady ? await onReady(ladder, say) : recipe;
   if (isJson) console.log(JSON.stringify({ edge: ladder.credentials.edge, origin: ladder.credentials.origin, model }));
-  else await printWelcome(ladder, model);
+  else await printWelcome(ladder, model, demo !== undefined);
 }
 
 async function stop(ladder: LocalLadder): Promise<void> {

@@ -2,11 +2,16 @@ import type { ClassifyManifest, Instance } from "#core/contract/index.ts";
 import type { LocalLadder } from "./ladder.ts";
 
 /** Prints how to use a running ladder: commands that work when pasted, with one token that may ask and teach. */
-export async function printWelcome({ credentials, client }: LocalLadder, model: string | null): Promise<void> {
+export async function printWelcome(
+  { credentials, client }: LocalLadder,
+  model: string | null,
+  hasDemo: boolean,
+): Promise<void> {
   const { edge, tokens } = credentials;
   const lines = [
     `\nUpriver is running: ${edge}`,
     `Console, signed in: ${edge}/console/#token=${tokens.admin}`,
+    ...(hasDemo ? ["A demo of two minutes: the page Demo of the console"] : []),
     `Token that may ask and teach: ${tokens.teach}`,
   ];
   if (model !== null) lines.push(...(await modelLines(credentials, client("publish"), model)));

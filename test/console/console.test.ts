@@ -24,6 +24,7 @@ const isSkipped = (await chromiumHere()) === undefined;
 /** The pages that are checked for accessibility, with their headings. */
 const pages = {
   overview: "Overview",
+  demo: "Demo",
   "overview?range=live": "Overview",
   "regions/queue": "Regions of queue",
   "regions/queue/north": "north",

@@ -4,6 +4,9 @@ import type { PageProps } from "./page.ts";
 import { AccessPage } from "./pages/access/index.tsx";
 import { AlertsPage } from "./pages/alerts/index.tsx";
 import { DataPage } from "./pages/data/index.tsx";
+import { useDemo } from "./pages/demo/demo-file.ts";
+import { DemoPage } from "./pages/demo/index.tsx";
+import { stopDemo } from "./pages/demo/running.ts";
 import { ModelsPage } from "./pages/models/index.tsx";
 import { OverviewPage } from "./pages/overview/index.tsx";
 import { QuestionsPage } from "./pages/questions/index.tsx";
@@ -28,6 +31,7 @@ const pages: { name: string; title: string; scope: string; Page: ComponentType<P
   { name: "review", title: "Review", scope: "review", Page: ReviewPage },
   { name: "access", title: "Access", scope: "admin", Page: AccessPage },
   { name: "try", title: "Try it", scope: "ask", Page: TryPage },
+  { name: "demo", title: "Demo", scope: "admin", Page: DemoPage },
 ];
 
 /** The console: the sign-in form, or one of the pages. */
@@ -48,6 +52,7 @@ export function App() {
     }
   };
   const leave = () => {
+    stopDemo();
     signOut();
     setSession(null);
   };
@@ -61,11 +66,13 @@ export function App() {
 
 function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void }) {
   const mine = pages.filter(({ scope }) => can(session, scope));
+  const demo = useDemo();
   const [asked] = route.path;
   // The overview was called ladder.
   const here =
     mine.find(({ name }) => name === (asked === "ladder" ? "overview" : asked)) ??
     (route.path.length === 0 ? mine[0] : undefined);
+  const shown = mine.filter(({ name }) => name !== "demo" || demo);
   useEffect(() => {
     document.title = here ? `${here.title} – Upriver` : "Upriver";
   }, [here]);
@@ -79,7 +86,7 @@ function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void })
           Upriver
         </a>
         <nav aria-label="Pages">
-          {mine.map(({ name, title }) => (
+          {shown.map(({ name, title }) => (
             <a key={name} href={linkTo(name)} aria-current={name === here?.name ? "page" : undefined}>
               {title}
             </a>
@@ -105,8 +112,8 @@ function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void })
           <Empty title="This token cannot open this page.">
             <p>
               Its scopes: {session.token.scopes.join(", ") || "none"}. Needed scopes: metrics for Overview, admin for
-              Regions, Questions, Data, Alerts and Access, publish for Models, review for Review, ask for Try it. Sign
-              out to use another token.
+              Regions, Questions, Data, Alerts, Access and Demo, publish for Models, review for Review, ask for Try it.
+              Sign out to use another token.
             </p>
           </Empty>
         )}
