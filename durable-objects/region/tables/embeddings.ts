@@ -113,13 +113,14 @@ export class Embeddings {
 
   /**
    * Returns what the sums of train contain of samples that are not to go up. Without classes: of labels that are not trusted,
-   * that the origin gave, or that changed last in a revision that went up; with classes: of the other labels of these.
+   * that the origin or people above gave, or that changed last in a revision that went up; with classes: of the other labels of these.
    */
   countedWithout(
     backbone: string,
     { sentThrough, classes }: { sentThrough: number; classes: readonly number[] },
   ): { vector: Int16Array; label: number; weight: number }[] {
-    const isLeft = "(s.trusted = 0 OR s.source = 'origin' OR s.revision <= ?2)";
+    const fromAbove = "s.source = 'origin' OR (s.source = 'human' AND s.labelledBy IS NULL)";
+    const isLeft = `(s.trusted = 0 OR ${fromAbove} OR s.revision <= ?2)`;
     const which = classes.length === 0 ? isLeft : `NOT ${isLeft} AND e.label IN (SELECT value FROM json_each(?3))`;
     const rows = this.sql.exec<{ vector: ArrayBuffer; label: number; weight: number }>(
       `SELECT e.vector, e.label, e.weight FROM embeddings e JOIN samples s ON s.number = e.number
