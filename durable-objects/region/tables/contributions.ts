@@ -6,7 +6,7 @@ import { shardMaxBytes } from "./sums.ts";
 export const contributionsTable = table("contributions", {
   owner: text(),
   id: text(),
-  /** Grows with each change in the region. */
+  /** When it changed, ms since 1970, and above all before: a number never comes back, whatever was deleted. */
   change: number(),
   revision: number(),
   backbone: nullable(text()),
@@ -46,7 +46,7 @@ export class Contributions {
   set(row: Omit<ContributionRow, "change">, sums: Sums | null): void {
     const { owner, id } = row;
     contributionSumsTable.delete(this.sql, "WHERE owner = ? AND id = ?", owner, id);
-    contributionsTable.insert(this.sql, { ...row, change: this.lastChange() + 1 }, "replace");
+    contributionsTable.insert(this.sql, { ...row, change: this.nextChange() }, "replace");
     if (!sums) return;
     const encoded = encodeSums(sums);
     for (let shard = 0; shard * shardMaxBytes < encoded.byteLength; shard++) {
@@ -57,10 +57,14 @@ export class Contributions {
 
   /** Deletes everything of an owner, revisions included. Returns the labels that it had contributed. */
   remove(owner: string): number {
-    const query = "SELECT coalesce(sum(labels), 0) AS labels FROM contributions WHERE owner = ?";
-    const { labels } = this.sql.exec<{ labels: number }>(query, owner).one();
+    const query = "SELECT count(*) AS n, coalesce(sum(labels), 0) AS labels FROM contributions WHERE owner = ?";
+    const { n, labels } = this.sql.exec<{ n: number; labels: number }>(query, owner).one();
+    if (n === 0) return 0;
+    const change = this.nextChange();
     contributionsTable.delete(this.sql, "WHERE owner = ?", owner);
     contributionSumsTable.delete(this.sql, "WHERE owner = ?", owner);
+    // What is left is another teaching: devices look at the last change.
+    contributionsTable.update(this.sql, { change }, "WHERE change = (SELECT max(change) FROM contributions)");
     return labels;
   }
 
@@ -114,5 +118,8 @@ export class Contributions {
     const shards = contributionSumsTable.select(this.sql, "WHERE owner = ? AND id = ? ORDER BY shard", owner, id);
     const parts = Array.from(shards, ({ value }) => new Uint8Array(value));
     return decodeSums(width, classes, concatBytes(parts).buffer);
+  }
+  private nextChange(): number {
+    return Math.max(Date.now(), this.lastChange() + 1);
   }
 }
