@@ -513,8 +513,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.mutex.run(async () => {
       const manifest = await this.manifests.get(base);
       this.scheduled.start(manifest);
+      const wasCounted = this.contributing.isCounted(owner, id);
       const stored = this.contributing.contribute(owner, id, given);
-      if (stored.ok && stored.value.changed) this.scheduled.bringForwardFor(manifest, stored.value.contribution.labels);
+      if (stored.ok && stored.value.changed && (wasCounted || stored.value.contribution.isCounted)) {
+        this.scheduled.bringForwardFor(manifest, stored.value.contribution.labels);
+      }
       return stored;
     });
   }
@@ -523,8 +526,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.mutex.run(async () => {
       const manifest = await this.manifests.get(base);
       const { labels = 0 } = this.contributionTable.find(owner, id) ?? {};
+      const wasCounted = this.contributing.isCounted(owner, id);
       const withdrawn = this.contributing.withdraw(owner, id);
-      if (withdrawn?.changed) {
+      // Retrains learn from no other: strangers must not make them start over.
+      if (wasCounted) {
         this.retrain.restart();
         this.scheduled.bringForwardFor(manifest, labels);
       }

@@ -148,7 +148,14 @@ describe("a contribution", () => {
     // What one token contributes another can't withdraw; an admin can.
     expect((await call("DELETE", pathOf("d1"), { token: plant })).status).toBe(404);
     expect((await call("DELETE", `${pathOf("d1")}?owner=device`, { token: plant })).status).toBe(403);
+    // What a run has found so far is lost where it starts over: only for what it learns from.
+    await above.rows("INSERT INTO run_state (run, name, value) VALUES ('a run', 'found', 'so far')");
+    const found = () => above.rows("SELECT name FROM run_state WHERE run = 'a run'");
     expect((await call("DELETE", `${pathOf("d1")}?owner=device`)).status).toBe(200);
+    expect(await found()).toEqual([{ name: "found" }]);
+    await expectOk(put("south", contribution({ a: 5 }, { revision: 11 })));
+    await expectOk(call("DELETE", pathOf("south"), { token: plant }));
+    expect(await found()).toEqual([]);
     expect((await put("d1", contribution({ a: 5 }), "ask-token")).status).toBe(403);
     expect((await put(encodeURIComponent(" x"), contribution({ a: 5 }))).status).toBe(422);
   });
@@ -166,7 +173,7 @@ describe("a contribution", () => {
 describe("what a region of a node may contribute", () => {
   const read = (sentThrough = 0) => below.inside((object) => object.sumsForAbove({ minLabels: 5, sentThrough }));
 
-  it("has no label without trust, none of a class with few, and none that went up before", async () => {
+  it("has no label without trust or from above, none of a class with few, and none that went up before", async () => {
     const before = await read();
     expect(new Uint8Array(before?.sums as ArrayBuffer)).toEqual((await sums(below)).bytes);
     const more = below.labelledQuestions(24, 31);
@@ -175,6 +182,10 @@ describe("what a region of a node may contribute", () => {
     const given = more.slice(4, 9).map(({ label, question: { at: _, ...question } }) => ({ label, question }));
     const body = { truths: given };
     await expectOk(call("POST", `/v1/models/${model}/truths`, { token: stranger, body }));
+    const fromAbove = more.slice(9, 19).map(({ label, question: { at: _, ...question } }) => ({ ...question, label }));
+    for (const { id, label, instance } of fromAbove) {
+      await below.inside((object) => object.recordHumanLabel({ id, label, instance, at: Date.now() }));
+    }
     await below.retrain(Date.now() + 1_000);
     expect((await sums(below)).labels).toBeGreaterThan(before?.labels as number);
     expect(await read()).toMatchObject({ labels: before?.labels, forgotten: before?.forgotten });
@@ -202,6 +213,20 @@ describe("a region with open labels", () => {
     const left = await (await read()).json<OpenSums>();
     expect(left).toMatchObject({ labels: ["a", "b", "c", "lion", "tiger"], counts: [0, 0, 0, 6, 5] });
     expect(left.revision).toBeGreaterThan(both.revision);
+    // Devices take what has another revision: it grows also where a token, or the region, is forgotten.
+    await expectOk(call("PUT", pathOf("south", open), { token: plant, body: contribution({ a: 5 }) }));
+    await expectOk(call("PUT", pathOf("d3", open), { body: contribution({ b: 5 }) }));
+    const before = await (await read()).json<OpenSums>();
+    const opened = new TestRegion(open);
+    // A region is known to its registry some moments after it began.
+    await expect.poll(() => opened.rows("SELECT 1 FROM jobs WHERE kind = 'register'")).toEqual([]);
+    await expectOk(call("DELETE", `/v1/models/${open}/samples?owner=plant`));
+    const after = await (await read()).json<OpenSums>();
+    expect(after.counts).toEqual([0, 5, 0, 6, 5]);
+    expect(after.revision).toBeGreaterThan(before.revision);
+    await expectOk(call("DELETE", `/v1/models/${open}/regions/north`));
+    await expectOk(call("PUT", pathOf("d1", open), { body: contribution({ c: 5 }) }));
+    expect((await (await read()).json<OpenSums>()).revision).toBeGreaterThan(after.revision);
   });
 
   it("is what the recipe says; others show no sums", async () => {

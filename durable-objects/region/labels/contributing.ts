@@ -66,6 +66,12 @@ export class Contributing {
     });
   }
 
+  /** Tells whether retrains learn from what is stored under an id. */
+  isCounted(owner: string, id: string): boolean {
+    const row = this.needs.contributions.find(owner, id);
+    return row !== null && shown(row).isCounted;
+  }
+
   list(): Contribution[] {
     return this.needs.contributions.latest(listedMax).map(shown);
   }
