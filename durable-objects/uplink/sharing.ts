@@ -126,6 +126,8 @@ export class Sharing {
     const now = await region(model, name).sumsForAbove({ minLabels: contributionMinLabels, sentThrough });
     if (!now) return null;
     if (now.sums === null) return before ? this.withdraw(key) : null;
+    // What is in another region above would count there as well, and nothing here would know of it.
+    if (before && before.above !== now.above) return (await this.withdraw(key)) ?? Date.now();
     if (before && !before.fault && !isOther(before, now)) return null;
     const revision = Math.max(Date.now(), (before?.revision ?? 0) + 1);
     const { labels, forgotten, backbone } = now;
@@ -247,10 +249,10 @@ export class Sharing {
 
 /** Fewer labels than the minimum between two contributions would tell the rung above what is in them. */
 function isOther(
-  before: { labels: number; forgotten: number; backbone: string; above: string },
-  { labels, forgotten, backbone, above }: SumsForAbove,
+  before: { labels: number; forgotten: number; backbone: string },
+  { labels, forgotten, backbone }: SumsForAbove,
 ): boolean {
-  if (forgotten !== before.forgotten || backbone !== before.backbone || above !== before.above) return true;
+  if (forgotten !== before.forgotten || backbone !== before.backbone) return true;
   return labels < before.labels || labels - before.labels >= contributionMinLabels;
 }
 

@@ -2,6 +2,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { toBase64 } from "#core/bytes.ts";
 import type { IssuedToken, NewContribution, OpenSums, RegionDetail } from "#core/contract/index.ts";
 import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
+import { migrations as uplinkMigrations } from "#objects/uplink/migrations.ts";
+import { Sharing } from "#objects/uplink/sharing.ts";
+import { ContributedRegions } from "#objects/uplink/tables/contributed.ts";
+import { Settings } from "#objects/uplink/tables/settings.ts";
+import { SharedRegions } from "#objects/uplink/tables/shared.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -193,6 +198,42 @@ describe("what a region of a node may contribute", () => {
     expect(await read(1_000)).toMatchObject({ labels: 0, sums: null });
     await below.inside((object) => object.forgetQuestion(more[0]?.question.id as string, null));
     expect((await read())?.forgotten).toBeGreaterThan(before?.forgotten as number);
+  });
+});
+
+describe("the sums of a node", () => {
+  it("leave a region above when they go to another one there", async () => {
+    const calls: string[] = [];
+    const sent = { backbone, names: ["a"], labels: 9, forgotten: 0, sums: new ArrayBuffer(8) };
+    await new TestRegion(model, "node").inside(async (_, { storage }) => {
+      for (const step of uplinkMigrations.slice(1)) step(storage.sql);
+      let to = "north";
+      const unused = null as never;
+      const sharing = new Sharing({
+        ...{ share: "sums", sumsSeconds: "0.001", taken: unused, registry: unused },
+        jobs: { put: () => {}, bringForward: () => {} },
+        contributed: new ContributedRegions(storage.sql),
+        ...{ shared: new SharedRegions(storage.sql), settings: new Settings(storage.sql) },
+        region: () => ({ labelsForAbove: unused, sumsForAbove: async () => ({ ...sent, above: to }) }),
+        above: {
+          async call(method, path) {
+            calls.push(`${method} ${path.split("/regions/")[1]}`);
+            return { status: 200, reply: null, detail: "" };
+          },
+        },
+      });
+      const key = JSON.stringify([model, "press"]);
+      expect(await sharing.sendSums(key)).toBeNull();
+      to = "south";
+      await scheduler.wait(2);
+      expect(await sharing.sendSums(key)).toEqual(expect.any(Number));
+      expect(await sharing.sendSums(key)).toBeNull();
+    });
+    expect(calls).toEqual([
+      "PUT north/contributions/press",
+      "DELETE north/contributions/press",
+      "PUT south/contributions/press",
+    ]);
   });
 });
 
