@@ -47,7 +47,8 @@ async function postTruths(call: Call): Promise<Response> {
   const resolved = await resolveModel(call, model);
   const { truths, at, source = "truth" } = await readTruths(call, resolved);
   if (source === "human") requireScope(call, "rung");
-  const context = { ...labelContextOf(call, at), source };
+  // Labels of people here have no limit; those of a token that is not trusted keep the limit of its truths.
+  const context = { ...labelContextOf(call, at), source: isTrustedCaller(call) ? source : "truth" };
   const { pointer } = resolved;
   const manifest = classifying(resolved.manifest);
   const placed = await place(call, manifest, truths);
