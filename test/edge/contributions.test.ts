@@ -183,10 +183,13 @@ describe("what a region of a node may contribute", () => {
     expect(new Uint8Array(before?.sums as ArrayBuffer)).toEqual((await sums(below)).bytes);
     const more = below.labelledQuestions(24, 31);
     await below.teach(more.slice(0, 4).map((one) => ({ ...one, label: "c" })));
-    const stranger = await tokenOf("stranger", { scopes: ["teach"] });
+    const stranger = await tokenOf("stranger", { scopes: ["rung", "teach"], trusted: false });
     const given = more.slice(4, 9).map(({ label, question: { at: _, ...question } }) => ({ label, question }));
     const body = { truths: given };
     await expectOk(call("POST", `/v1/models/${model}/truths`, { token: stranger, body }));
+    const said = more.slice(20, 21).map(({ label, question: { at: _, ...question } }) => ({ label, question }));
+    const ofPeople = { token: stranger, body: { truths: said, source: "human" } };
+    expect((await call("POST", `/v1/models/${model}/truths`, ofPeople)).status).toBe(429);
     const fromAbove = more.slice(9, 19).map(({ label, question: { at: _, ...question } }) => ({ ...question, label }));
     for (const { id, label, instance } of fromAbove) {
       await below.inside((object) => object.recordHumanLabel({ id, label, instance, at: Date.now() }));
@@ -254,11 +257,25 @@ describe("a region with open labels", () => {
     const left = await (await read()).json<OpenSums>();
     expect(left).toMatchObject({ labels: ["a", "b", "c", "lion", "tiger"], counts: [0, 0, 0, 6, 5] });
     expect(left.revision).toBeGreaterThan(both.revision);
+    // One token leaves room for the others.
+    const labels = Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`label ${i}`, 5]));
+    expect(await problemOf(await call("PUT", pathOf("d4", open), { body: contribution(labels) }))).toEqual([
+      422,
+      expect.stringMatching(/at most 50 labels/),
+    ]);
+    const opened = new TestRegion(open);
+    await opened.rows(`INSERT INTO contribution_sums
+      WITH RECURSIVE shards(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM shards WHERE n < 128)
+      SELECT 'admin', 'large', n, zeroblob(1048576) FROM shards`);
+    expect(await problemOf(await call("PUT", pathOf("d4", open), { body: contribution({ a: 5 }) }))).toEqual([
+      429,
+      expect.stringMatching(/134217728/),
+    ]);
+    await opened.rows("DELETE FROM contribution_sums WHERE id = 'large'");
     // Devices take what has another revision: it grows also where a token, or the region, is forgotten.
     await expectOk(call("PUT", pathOf("south", open), { token: plant, body: contribution({ a: 5 }) }));
     await expectOk(call("PUT", pathOf("d3", open), { body: contribution({ b: 5 }) }));
     const before = await (await read()).json<OpenSums>();
-    const opened = new TestRegion(open);
     // A region is known to its registry some moments after it began.
     await expect.poll(() => opened.rows("SELECT 1 FROM jobs WHERE kind = 'register'")).toEqual([]);
     await expectOk(call("DELETE", `/v1/models/${open}/samples?owner=plant`));

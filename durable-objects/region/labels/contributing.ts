@@ -1,10 +1,12 @@
 import {
   adoptedLabelsMax,
+  adoptedLabelsOfTokenMax,
   type ClassifyManifest,
   type Contributed,
   type Contribution,
   contributionsMaxBytes,
   contributionsOfTokenMax,
+  contributionsOfTokenMaxBytes,
 } from "#core/contract/index.ts";
 import { classCounts, placeClasses, sharesOf } from "#core/head/contribution.ts";
 import { addInto, decodeSums, emptySums, labelsIn, type Sums } from "#core/head/sums.ts";
@@ -117,13 +119,18 @@ export class Contributing {
     if (before?.backbone == null && !contributions.makeRoom(owner, contributionsOfTokenMax)) {
       return { kind: "limited", limit: { name: "contributions", max: contributionsOfTokenMax, retryAfterMs: fullMs } };
     }
-    if (contributions.bytesWithout(owner, id) + sums.byteLength > contributionsMaxBytes) {
-      return { kind: "limited", limit: { name: "contributedBytes", max: contributionsMaxBytes, retryAfterMs: fullMs } };
+    const stored = contributions.bytesWithout(owner, id);
+    const isFull = stored.all + sums.byteLength > contributionsMaxBytes;
+    if (isFull || stored.ofOwner + sums.byteLength > contributionsOfTokenMaxBytes) {
+      const max = isFull ? contributionsMaxBytes : contributionsOfTokenMaxBytes;
+      return { kind: "limited", limit: { name: "contributedBytes", max, retryAfterMs: fullMs } };
     }
     if (openLabels.length === 0) return null;
     const others = contributions.on(backbone).filter((row) => row.owner !== owner || row.id !== id);
-    const adopted = new Set([...others.flatMap((row) => row.openLabels), ...openLabels]);
-    return adopted.size > adoptedLabelsMax ? { kind: "labels-full", max: adoptedLabelsMax } : null;
+    const labelsWith = (rows: typeof others) => new Set([...rows.flatMap((row) => row.openLabels), ...openLabels]).size;
+    if (labelsWith(others) > adoptedLabelsMax) return { kind: "labels-full", max: adoptedLabelsMax };
+    const isMany = labelsWith(others.filter((row) => row.owner === owner)) > adoptedLabelsOfTokenMax;
+    return isMany ? { kind: "labels-full", max: adoptedLabelsOfTokenMax } : null;
   }
 }
 

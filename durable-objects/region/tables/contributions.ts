@@ -78,10 +78,12 @@ export class Contributions {
     return true;
   }
 
-  /** Bytes of the sums of all contributions but one. */
-  bytesWithout(owner: string, id: string): number {
-    const query = "SELECT coalesce(sum(length(value)), 0) AS n FROM contribution_sums WHERE NOT (owner = ? AND id = ?)";
-    return this.sql.exec<{ n: number }>(query, owner, id).one().n;
+  /** Bytes of the sums of all contributions but one, and of those of its owner. */
+  bytesWithout(owner: string, id: string): { all: number; ofOwner: number } {
+    const query = `SELECT coalesce(sum(length(value)), 0) AS "all",
+        coalesce(sum(CASE WHEN owner = ?1 THEN length(value) END), 0) AS ofOwner
+      FROM contribution_sums WHERE NOT (owner = ?1 AND id = ?2)`;
+    return this.sql.exec<{ all: number; ofOwner: number }>(query, owner, id).one();
   }
 
   lastChange(): number {

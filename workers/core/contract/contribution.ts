@@ -7,14 +7,16 @@ export const contributionMaxBytes = 8 * 1024 * 1024;
 export const contributionBodyMaxBytes = 12 * 1024 * 1024;
 /** Full labels that a class of a contribution has at least, unless it has none: of a single one, the sums are its embedding. */
 export const contributionMinLabels = 5;
-/** Contributions of one token in a region, withdrawn ones included, and bytes of all that a region holds. */
+/** Contributions of one token in a region, withdrawn ones included, their bytes, and bytes of all that a region holds. */
 export const contributionsOfTokenMax = 2_000;
+export const contributionsOfTokenMaxBytes = 128 * 1024 * 1024;
 export const contributionsMaxBytes = 256 * 1024 * 1024;
 /** Full labels of one contribution, unless the token's limits say otherwise: of any token, and of a rung below. */
 export const contributionLabelsUsual = 500;
 export const contributionLabelsOfRung = 200_000;
-/** Labels that contributions add to a region where the recipe says `labels: open`. */
+/** Labels that contributions add to a region where the recipe says `labels: open`, and those of one token. */
 export const adoptedLabelsMax = 100;
+export const adoptedLabelsOfTokenMax = 50;
 const adoptedLabelMaxChars = 100;
 
 /** What a contributor calls its part: a node the region of its own, a device itself. An id of a device is known to it alone. */

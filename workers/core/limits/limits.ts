@@ -8,7 +8,7 @@ export const limitNames = {
   waits: "reads that wait for an answer at once, per token and region",
   requestsAtOnce: "requests at once, per token and isolate",
   contributions: "contributions, per token and region",
-  contributedBytes: "bytes of contributions, per region",
+  contributedBytes: "bytes of contributions, per region, and per token in it",
 } as const;
 export type LimitName = keyof typeof limitNames;
 
