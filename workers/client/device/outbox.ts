@@ -50,7 +50,7 @@ export class Outbox {
   private readonly ended = new AbortController();
   private wake: () => void = () => {};
   private failures = 0;
-  /** How many questions wait or are open; null until it is known, and after any has left. */
+  /** How many questions wait or are open; null until it is known, and after any has left, or come from another page. */
   private stored: number | null = null;
   /** Why the last try to send or to read failed; null where it did not. */
   fault: string | null = null;
@@ -70,6 +70,11 @@ export class Outbox {
   entriesOf(questions: readonly Question[]): [key: string, value: Question][] {
     if (this.stored !== null) this.stored += questions.length;
     return questions.map((question) => [waitingPrefix + question.id, question]);
+  }
+
+  /** Counts again what waits: another page has changed it. */
+  changed(): void {
+    this.stored = null;
   }
 
   /** Tries again at once: there is something to send, or a network again. */
@@ -164,6 +169,7 @@ export class Outbox {
       const { id } = questions[0] as Question;
       await onRefused({ id, reason: error.message });
       await storage.write([[waitingPrefix + id, undefined]]);
+      this.stored = null;
     }
   }
 
@@ -218,6 +224,7 @@ export class Outbox {
       if (!(error instanceof ProblemError) || error.status !== 404) throw error;
       await onRefused({ id, reason: "The question is not stored above any more: it was forgotten, or is too old." });
       await storage.write([[sentPrefix + id, undefined]]);
+      this.stored = null;
       this.open.delete(id);
     }
   }
@@ -231,11 +238,11 @@ export class Outbox {
   /** Hands on a final answer, and only then forgets the question: a page that ends meanwhile gets it the next time. */
   private async settle(answer: Answer): Promise<void> {
     await this.needs.onAnswer(answer);
-    this.stored = null;
     await this.needs.write([
       [waitingPrefix + answer.id, undefined],
       [sentPrefix + answer.id, undefined],
     ]);
+    this.stored = null;
     this.open.delete(answer.id);
   }
 }

@@ -276,6 +276,7 @@ class Runtime implements DeviceApi {
   }
 
   private heard(message: Heard): void {
+    if (message.kind !== "lessons") this.outbox.changed();
     if (message.kind === "event") void this.hand(message.event, message.detail);
     else if (message.kind === "waiting") this.outbox.sendSoon();
     else void this.lessons.load();
