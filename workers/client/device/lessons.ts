@@ -60,7 +60,10 @@ export class Lessons {
   /** Reads what was taught, also by other pages. */
   async load(): Promise<void> {
     this.examples = (await this.storage.list(prefix)).map(([, value]) => value as Example);
-    this.background = ((await this.storage.get(backgroundKey)) as Background | undefined) ?? this.background;
+    const background = (await this.storage.get(backgroundKey)) as Background | undefined;
+    // Another page may run another version already.
+    const isOther = this.served && background?.backbone !== this.served.manifest.thin.backbone.sha256;
+    if (background && !isOther) this.background = background;
     this.fit();
   }
 
