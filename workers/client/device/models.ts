@@ -138,7 +138,13 @@ export class Models {
 /** Throws for a state that is older than one that was seen: of an old copy of the registry, or repeated by somebody. */
 function refuseOlder(next: Serving, seen: Serving): void {
   const revisions: [what: string, next: number, seen: number][] = [["model's pointer", next.revision, seen.revision]];
-  if (next.version === seen.version) revisions.push(["region's head", next.own.revision, seen.own.revision]);
+  if (next.version === seen.version) {
+    revisions.push(["region's head", next.own.revision, seen.own.revision]);
+    const [parent, before] = [next.parent, seen.parent];
+    if (parent && parent.region === before?.region) {
+      revisions.push(["parent's head", parent.pointer.revision, before.pointer.revision]);
+    }
+  }
   for (const [what, now, before] of revisions) {
     if (now >= before) continue;
     throw new DeviceError(
