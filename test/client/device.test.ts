@@ -88,16 +88,23 @@ describe("a device in Node", () => {
   it("refuses what other keys signed, and a state that is older than one that it saw", async () => {
     const keys = { publish: {}, deployment: {} };
     await expect(openDevice({ ...options, keys })).rejects.toThrow(DeviceError);
-    let revision: number | null = null;
+    let changed: object = {};
     const replayed: typeof fetch = async (input, init) => {
       const response = await fetch(input, init);
-      if (revision === null || !String(input).endsWith("/serving")) return response;
-      return Response.json({ ...((await response.json()) as object), revision });
+      if (!String(input).endsWith("/serving")) return response;
+      return Response.json({ ...((await response.json()) as object), ...changed });
+    };
+    const parentAt = (revision: number) => {
+      return { parent: { region: "world", pointer: { revision, head: null, rule: null } } };
     };
     const device = await openDevice({ ...options, fetch: replayed });
     expect(await device.update()).toBe(false);
-    revision = 0;
+    changed = { revision: 0 };
     await expect(device.update()).rejects.toThrow("that state is older");
+    changed = parentAt(3);
+    expect(await device.update()).toBe(true);
+    changed = parentAt(2);
+    await expect(device.update()).rejects.toThrow("parent's head has revision 2 above, and revision 3 was seen");
     expect((await device.ask(instance(1))).rung).toBe("device");
     await device.close();
   });
@@ -197,7 +204,9 @@ describe("contributions of devices", () => {
     expect(await teacher.withdraw()).toBe(false);
     for (let i = 4; i < 7; i++) await teacher.learn(like(i), "tiger");
     for (let i = 0; i < 2; i++) await teacher.learn(instance(i), "lion");
-    expect(await teacher.contribute()).toMatchObject({ examples: 7, labels: { tiger: 7 } });
+    const [given, again] = await Promise.all([teacher.contribute(), teacher.contribute()]);
+    expect(given).toMatchObject({ examples: 7, labels: { tiger: 7 } });
+    expect(again.id).toBe(given.id);
     expect((await learner.ask(like(2.5), { escalate: false })).label).not.toBe("tiger");
     expect(await learner.update()).toBe(true);
     expect((await learner.state()).labels).toEqual(["a", "b", "c", "tiger"]);

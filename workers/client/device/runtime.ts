@@ -164,12 +164,13 @@ class Runtime implements DeviceApi {
     return this.lessons.taught();
   }
 
+  // In turn: two first ones would have two ids, of which one is known for a withdrawal.
   contribute(): Promise<Contribution> {
-    return this.contributing.contribute(this.current(), this.lessons.usable());
+    return this.shared.inTurn(async () => this.contributing.contribute(this.current(), this.lessons.usable()));
   }
 
   withdraw(): Promise<boolean> {
-    return this.contributing.withdraw(this.current());
+    return this.shared.inTurn(async () => this.contributing.withdraw(this.current()));
   }
 
   async state(): Promise<DeviceState> {

@@ -3,6 +3,7 @@ export class Shared {
   private readonly name: string | null;
   private readonly channel: BroadcastChannel | null;
   private readonly ended = new AbortController();
+  private last: Promise<unknown> = Promise.resolve();
 
   /** @param name of what they share; null where nothing is shared */
   constructor(name: string | null, onMessage: (message: unknown) => void) {
@@ -23,6 +24,14 @@ export class Shared {
     done.catch((error: unknown) => {
       if (!this.ended.signal.aborted) throw error;
     });
+  }
+
+  /** Does work once the work before it is done, also that of other pages. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.name !== null) return navigator.locks.request(`${this.name} in turn`, work) as Promise<T>;
+    const done = this.last.then(work);
+    this.last = done.catch(() => {});
+    return done;
   }
 
   end(): void {
