@@ -49,8 +49,18 @@ async function enrolled({ data, above, enrol }: NodeChoice): Promise<NodeState> 
   return newNode(above, enrolment);
 }
 
+/** Stores the keys that are valid above now: a running node starts again with them. */
+export async function takeKeys(data: string): Promise<void> {
+  const known = await readNode(data);
+  if (!known) return;
+  const { publishKeys, deploymentKeys } = await broughtUpToDate(known, undefined, () => {});
+  // `node withdraw` may have changed what it shares meanwhile.
+  const now = await readNode(data);
+  if (now) await saveNode(data, { ...now, publishKeys, deploymentKeys });
+}
+
 /** Returns a node's state with the keys that are valid above now, and with tokens of new scopes. */
-export async function broughtUpToDate(
+async function broughtUpToDate(
   known: NodeState,
   above: string | undefined,
   say: (line: string) => void,

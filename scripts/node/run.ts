@@ -3,10 +3,10 @@ import { keysChangedEvent } from "#core/node-events.ts";
 import { checkFree } from "../local/ports.ts";
 import { tail } from "../local/process.ts";
 import { RotatedLog } from "../local/rotated-log.ts";
-import { broughtUpToDate, type NodeChoice, openNode } from "./enrol.ts";
+import { type NodeChoice, openNode, takeKeys } from "./enrol.ts";
 import { claim, unclaim, wakeFrozen } from "./running.ts";
 import { type RunningNode, startNode } from "./start.ts";
-import { type NodeState, pathsOf, readNode, saveNode, settingsOfNode } from "./state.ts";
+import { type NodeState, pathsOf, readNode, settingsOfNode } from "./state.ts";
 
 /** How often a node's process looks whether its settings have changed. */
 const lookEveryMs = 1_000;
@@ -95,12 +95,6 @@ async function changed(data: string, known: NodeState, signal: AbortSignal): Pro
     const state = await readNode(data).catch(() => null);
     if (state && JSON.stringify(state) !== before) return state;
   }
-}
-
-/** Stores the keys that are valid above now: the node starts again with them. */
-async function takeKeys(data: string): Promise<void> {
-  const known = await readNode(data);
-  if (known) await saveNode(data, await broughtUpToDate(known, undefined, () => {}));
 }
 
 function ready({ id, above, share, tokens }: NodeState, url: string, log: string) {
