@@ -30,6 +30,8 @@ interface ContributingNeeds {
  */
 export class Contributing {
   private readonly needs: ContributingNeeds;
+  /** What was read last, which all devices of a region read: it may be of 256 MiB of sums. */
+  private opened: { of: string; teaching: OpenTeaching } | null = null;
 
   constructor(needs: ContributingNeeds) {
     this.needs = needs;
@@ -85,7 +87,13 @@ export class Contributing {
   }
 
   /** Returns the sums of all contributions, over the labels of the model and the open ones that they brought. */
-  open({ labels, thin, number }: ClassifyManifest): OpenTeaching {
+  open(manifest: ClassifyManifest): OpenTeaching {
+    const of = `${manifest.version} ${manifest.thin.backbone.sha256} ${this.needs.contributions.lastChange()}`;
+    if (this.opened?.of !== of) this.opened = { of, teaching: this.readOpen(manifest) };
+    return this.opened.teaching;
+  }
+
+  private readOpen({ labels, thin, number }: ClassifyManifest): OpenTeaching {
     const { contributions } = this.needs;
     const backbone = thin.backbone.sha256;
     const rows = contributions.on(backbone).filter(({ width }) => width === thin.head.width);
