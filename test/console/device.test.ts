@@ -86,7 +86,32 @@ describe.skipIf(isSkipped)("on this device, in the console", () => {
 
   it("learns two pictures from the camera, thirty frames each, and tells them apart, also without a network", async () => {
     const { page, check } = await open("device-views");
-    await (await page.waitForSelector("summary::-p-text(Teach with the camera)"))?.click();
+    const summary = await page.waitForSelector("summary::-p-text(Teach with the camera)");
+    await page.evaluate(() => {
+      const [devices, make] = [navigator.mediaDevices, createImageBitmap] as const;
+      const start = devices.getUserMedia.bind(devices);
+      const streams: MediaStream[] = [];
+      devices.getUserMedia = async (wanted) => {
+        streams.push(await start(wanted));
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return streams.at(-1) as MediaStream;
+      };
+      // A frame that can't be read.
+      globalThis.createImageBitmap = () => {
+        globalThis.createImageBitmap = make;
+        return Promise.reject(new Error("no frame"));
+      };
+      Object.assign(globalThis, { streams });
+    });
+    await summary?.click();
+    await page.waitForSelector("video");
+    await summary?.click();
+    // Closed before the browser has given the camera, it is off again.
+    await page.waitForFunction(() => {
+      const { streams } = globalThis as unknown as { streams: MediaStream[] };
+      return streams[0]?.getTracks().every(({ readyState }) => readyState === "ended");
+    });
+    await summary?.click();
     await page.waitForFunction(() => (document.querySelector("video")?.videoWidth ?? 0) > 0);
     const teach = async (name: string, isLeft: boolean) => {
       await untilShown(page, isLeft);

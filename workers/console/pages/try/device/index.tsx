@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Device } from "#client/device/device.ts";
 import type { DeviceAnswer, DeviceState } from "#client/device/types.ts";
 import type { Instance, Picture } from "#client/index.ts";
@@ -50,7 +50,9 @@ function Open({ device, state, shown: { policy, examples }, refresh }: OpenProps
   const [final, setFinal] = useState<DeviceAnswer | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const [tookMs, setTook] = useState(0);
+  const asked = useRef(0);
   const ask = async (what: Instance | Picture) => {
+    const number = ++asked.current;
     setError(null);
     setFinal(null);
     const startedAt = performance.now();
@@ -60,7 +62,9 @@ function Open({ device, state, shown: { policy, examples }, refresh }: OpenProps
       setFirst(answer);
       refresh();
       if (answer.status !== "open") return;
-      setFinal(await device.wait(answer));
+      const last = await device.wait(answer);
+      // Another question may be shown by now.
+      if (number === asked.current) setFinal(last);
       // Once the device has forgotten the question.
       setTimeout(refresh, settledMs);
     } catch (cause) {

@@ -111,20 +111,23 @@ function Live({ device, frame, isPaused }: LiveProps) {
   useEffect(() => {
     let isGone = isPaused;
     times.current = [];
+    const answered = async () => {
+      const picture = await frame();
+      return picture && device.ask(picture, { escalate: false });
+    };
     const run = async () => {
       while (!isGone) {
-        const picture = await frame();
-        if (!picture) continue;
-        const next = await device.ask(picture, { escalate: false });
+        // A frame that can't be read is not answered; the next one is.
+        const next = await answered().catch(() => null);
         if (isGone) return;
+        if (!next) continue;
         times.current = [...times.current, performance.now()].slice(-rateOver);
         const [from, to] = [times.current[0] as number, times.current.at(-1) as number];
         setAnswer(next);
         if (to > from) setPerSecond(((times.current.length - 1) * 1_000) / (to - from));
       }
     };
-    // A frame that can't be read is not answered; the next one is.
-    run().catch(() => {});
+    void run();
     return () => {
       isGone = true;
     };

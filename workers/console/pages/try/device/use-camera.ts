@@ -17,13 +17,20 @@ export function useCamera(): Camera {
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
     let stream: MediaStream | null = null;
+    let isGone = false;
+    const stop = () => {
+      for (const track of stream?.getTracks() ?? []) track.stop();
+    };
     const start = async () => {
       stream = await navigator.mediaDevices.getUserMedia({ video: true });
-      if (video.current) video.current.srcObject = stream;
+      // Closed while the browser asked: the camera must not stay on.
+      if (isGone) stop();
+      else if (video.current) video.current.srcObject = stream;
     };
     start().catch(() => setFailure("The camera is not available. Allow access in the browser."));
     return () => {
-      for (const track of stream?.getTracks() ?? []) track.stop();
+      isGone = true;
+      stop();
     };
   }, []);
   const frame = async () => {
