@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fileStorage } from "#client/device/files.ts";
 import { type DeviceAnswer, DeviceError, type DeviceOptions, openDevice } from "#client/device/index.ts";
-import type { OwnThin } from "#core/contract/index.ts";
+import type { ClassifyManifest, OwnThin } from "#core/contract/index.ts";
+import { generateKeys, sign } from "#core/sign.ts";
 import { type DeviceServer, startDeviceServer } from "#scripts/local/device-server.ts";
 import { testModel } from "../helpers/model.ts";
 import { thinsModel } from "../helpers/thins-model.ts";
@@ -125,6 +126,34 @@ describe("a device in Node", () => {
     };
     expect(await state(48)).toEqual({ accepted: true, isOwnThin: true, backbone: device.network.backbone.sha256 });
     expect(await state(1)).toEqual({ accepted: false, isOwnThin: false, backbone: manifest.thin.backbone.sha256 });
+  });
+
+  it("runs no signed head of another region", async () => {
+    const edge = ladder.client("ask");
+    const manifest = (await edge.manifest("on-device")) as ClassifyManifest;
+    const { signing, publicKeys } = await generateKeys("heads");
+    const { backbone, head, rule } = manifest.thin;
+    const signed = async (region: string) =>
+      sign(
+        {
+          ...{ format: "upriver/2" as const, model: "on-device", base: manifest.version, region, number: 7 },
+          ...{ backbone: backbone.sha256, head, rule, createdAt: new Date().toISOString() },
+        },
+        signing,
+      );
+    const versions = [];
+    for (const region of ["north", "south"]) {
+      const own = { revision: 1, head: await signed(region), rule: null };
+      const serving: typeof fetch = async (input, init) => {
+        const response = await fetch(input, init);
+        if (!String(input).endsWith("/serving")) return response;
+        return Response.json({ ...((await response.json()) as object), own, deploymentKeys: publicKeys });
+      };
+      const device = await openDevice({ ...options, fetch: serving });
+      versions.push((await device.state()).version);
+      await device.close();
+    }
+    expect(versions).toEqual([`${manifest.version}+north.7`, `${manifest.version}`]);
   });
 
   it("says which part of an instance does not match", async () => {

@@ -70,7 +70,7 @@ async function servingOf(
 ): Promise<RegionalServing> {
   if (!head) return { head: null, rule };
   try {
-    await checkHead(manifest, head, keys);
+    await checkHead(manifest, region, head, keys);
     return { head: { manifest: head, weights: decodeHead(head.head, await read(head.head.blob)) }, rule };
   } catch (error) {
     if (!isArtefactError(error)) throw error;
@@ -79,12 +79,14 @@ async function servingOf(
 }
 
 async function checkHead(
-  { version, thin, labels }: ClassifyManifest,
+  { model, version, thin, labels }: ClassifyManifest,
+  region: string,
   head: HeadManifest,
   keys: DeviceKeys,
 ): Promise<void> {
   const isOther = head.base !== version || head.backbone !== thin.backbone.sha256;
   const fault = isOther || head.head.classes !== labels.length ? "it is for another version" : null;
-  const unsigned = fault ?? (await signatureFault(head, keys.deployment));
+  const place = head.model !== model || head.region !== region ? "it is for another region" : null;
+  const unsigned = fault ?? place ?? (await signatureFault(head, keys.deployment));
   if (unsigned) throw new ArtefactError(`head ${head.number} of '${head.region}'`, unsigned);
 }
