@@ -26,6 +26,8 @@ const reportEveryMsPerRegion = 250;
 /** The last change before a pause takes a job, and so more rows: all regions have one a second, each at least every ten minutes. */
 const trailingMsPerRegion = 1_000;
 const trailingMaxMs = 10 * 60_000;
+/** A first report this long after its region registered, as after a restore, counts what is long past: no series shows it as new. */
+const lateReportMs = 2 * trailingMaxMs;
 /** Regions that a look names where something is wrong with them. */
 const namedMax = 100;
 /** The newest questions of all regions that are kept in memory. */
@@ -89,6 +91,9 @@ export class Looks {
     const now = Date.now();
     transaction(() => {
       series.note(now, () => this.countsOf(sums));
+      if (!known.report && now - reports.registeredAt(region) > lateReportMs) {
+        series.leaveOut(sumCounts(report.activity.versions.map(({ counts }) => counts)));
+      }
       reports.set(region, report, now);
       const openBefore = known.report?.activity.open ?? 0;
       const { open } = sums.totals;

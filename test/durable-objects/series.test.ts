@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type Counts, type Ladder, rungs, type Series, seriesRangeNames, seriesRanges } from "#core/contract/index.ts";
 import { countAnswer, noCounts } from "#core/counts.ts";
 import { migrate } from "#objects/migrate.ts";
+import type { RegistryObject } from "#objects/registry/index.ts";
 import { migrations } from "#objects/registry/migrations.ts";
 import { SeriesTable } from "#objects/registry/tables/series.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
@@ -19,8 +20,11 @@ function countsOf(questions: number): Counts {
   return counts;
 }
 
+const registryOf = (name: string) =>
+  env.REGISTRY.get(env.REGISTRY.idFromName(name)) as DurableObjectStub<RegistryObject>;
+
 function inRegistry<T>(name: string, work: (storage: DurableObjectStorage) => T): Promise<T> {
-  return runInDurableObject(env.REGISTRY.get(env.REGISTRY.idFromName(name)), (_, { storage }) => work(storage));
+  return runInDurableObject(registryOf(name), (_, { storage }) => work(storage));
 }
 
 async function seriesOf(model: string, range: string): Promise<Series> {
@@ -51,6 +55,37 @@ describe("a model's series", () => {
     expect((await ladder())?.questions).toBe(1);
     expect(await sums()).toEqual([2, 2, 2, 2]);
     expect((await call("GET", "/v1/models/drawn/series?range=year")).status).toBe(422);
+  });
+
+  it("does not show as new what a region counted long before its first report, as after a restore", async () => {
+    const region = new TestRegion("drawn");
+    const steps = async () => {
+      const all = await Promise.all(seriesRangeNames.map((range) => seriesOf("drawn", range)));
+      return all.map(({ steps }) => steps.reduce((sum, { questions }) => sum + questions, 0));
+    };
+    const report = await region.inside(async (object) => {
+      return { base: 1, activity: object.counts(), state: await object.state(1) };
+    });
+    const before = await steps();
+    await runInDurableObject(registryOf("drawn"), (object, { storage }) => {
+      for (const name of ["late", "new"]) object.registerRegion(name);
+      storage.sql.exec("UPDATE regions SET since = since - ? WHERE region = 'late'", 3600_000);
+      object.report("late", { ...report, activity: { ...report.activity, region: "late" } });
+    });
+    expect(await steps()).toEqual(before);
+    await registryOf("drawn").report("new", { ...report, activity: { ...report.activity, region: "new" } });
+    expect(await steps()).toEqual(before.map((questions) => questions + 1));
+  });
+
+  it("counts once what comes while the clock is put back", async () => {
+    const steps = await inRegistry("series-clock", ({ sql }) => {
+      const table = new SeriesTable(sql);
+      table.note(start, () => countsOf(0));
+      table.note(start + 5 * minuteMs, () => countsOf(10));
+      table.note(start + 2 * minuteMs, () => countsOf(20));
+      return table.read("hour", start + 5 * minuteMs, countsOf(30));
+    });
+    expect(steps.map(({ counts }) => counts.questions)).toEqual([10, 0, 0, 0, 0, 20]);
   });
 
   it("shows what came in each step, nothing in an idle one, and only the steps of its range", async () => {
@@ -94,7 +129,8 @@ describe("a model's series", () => {
       const inMinutes = sql.exec<{ n: number }>("SELECT count(*) AS n FROM log").one().n;
       for (const range of seriesRangeNames.toReversed()) {
         const { everyMs, steps } = seriesRanges[range];
-        for (let i = 0; i < steps; i++) table.note(start + 40 * 24 * 3600_000 - (steps - i) * everyMs, () => full);
+        const own = new SeriesTable(sql);
+        for (let i = 0; i < steps; i++) own.note(start + 40 * 24 * 3600_000 - (steps - i) * everyMs, () => full);
       }
       const { bytes, rows } = sql
         .exec<{ bytes: number; rows: number }>("SELECT sum(length(value)) AS bytes, count(*) AS rows FROM series")

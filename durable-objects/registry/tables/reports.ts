@@ -29,6 +29,11 @@ export class Reports {
     reports.delete(this.sql, "WHERE region = ?", region);
   }
 
+  /** Returns when a known region registered, ms since 1970. */
+  registeredAt(region: string): number {
+    return this.sql.exec<{ since: number }>("SELECT since FROM regions WHERE region = ?", region).one().since;
+  }
+
   /** Lists the known regions with their reports. They are read one by one. */
   *all(): Generator<Reported> {
     yield* this.join("ORDER BY regions.region");

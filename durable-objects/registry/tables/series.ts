@@ -1,7 +1,10 @@
+import { leftMs } from "#core/clock.ts";
 import { type Counts, type SeriesRange, seriesRangeNames, seriesRanges } from "#core/contract/index.ts";
 import { addCounts, noCounts } from "#core/counts.ts";
 import { json, number, table, text } from "../../table.ts";
 import type { CountedStep } from "../api.ts";
+
+const putBackMaxMs = 10 * 60_000;
 
 /** `place` is the slot modulo the number of steps: a new slot takes the row of the oldest one. */
 const series = table("series", {
@@ -17,13 +20,18 @@ const series = table("series", {
  */
 export class SeriesTable {
   private readonly sql: SqlStorage;
+  /** The latest time at which something was counted. */
+  private latest = 0;
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
   }
 
   /** Notes that something is about to be counted. `totals` are those before it. */
-  note(now: number, totals: () => Counts): void {
+  note(at: number, totals: () => Counts): void {
+    // A clock that is put back a little would begin an earlier step with totals of later ones.
+    const now = at + leftMs(this.latest, putBackMaxMs, at);
+    this.latest = now;
     // Every step begins with one of the shortest.
     if (this.hasBegun("hour", now)) return;
     const value = this.withGone(totals());
@@ -31,6 +39,13 @@ export class SeriesTable {
       if (this.hasBegun(range, now)) continue;
       const slot = slotOf(range, now);
       series.insert(this.sql, { range, place: slot % seriesRanges[range].steps, slot, value }, "replace");
+    }
+  }
+
+  /** Leaves out what was counted before: every step begins with it. */
+  leaveOut(counts: Counts): void {
+    for (const step of [...series.select(this.sql, "WHERE range <> 'gone'")]) {
+      series.insert(this.sql, { ...step, value: addCounts(step.value, counts) }, "replace");
     }
   }
 
