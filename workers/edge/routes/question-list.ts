@@ -33,9 +33,18 @@ async function listQuestions(call: Call): Promise<Response> {
 }
 
 function filterOf(call: Call): QuestionFilter {
-  const text = (name: "rung" | "label") => ({ ...(call.query(name) === null ? {} : { [name]: call.query(name) }) });
-  const truth = (name: "wrong" | "open" | "warned") =>
-    call.query(name) === null ? {} : { [name]: call.query(name) === "true" };
+  const text = (name: "rung" | "label", values?: readonly string[]) => {
+    const value = call.query(name);
+    if (value === null) return {};
+    if (values && !values.includes(value)) throw invalid(name, `one of ${values.join(", ")}`, value);
+    return { [name]: value };
+  };
+  const truth = (name: "wrong" | "open" | "warned") => {
+    const value = call.query(name);
+    if (value === null) return {};
+    if (value !== "true" && value !== "false") throw invalid(name, "true or false", value);
+    return { [name]: value === "true" };
+  };
   const given = ["from", "to", "since", "until"].flatMap((name) => {
     const value = call.query(name);
     if (value === null) return [];
@@ -46,7 +55,7 @@ function filterOf(call: Call): QuestionFilter {
     return [[name, number]];
   });
   return {
-    ...text("rung"),
+    ...text("rung", rungs),
     ...text("label"),
     ...truth("wrong"),
     ...truth("open"),
@@ -62,7 +71,7 @@ function timeOf(value: string): number | null {
 }
 
 function invalid(path: string, expected: string, received: string): FaultError {
-  return new FaultError({ kind: "invalid", errors: [{ path, expected, received }] });
+  return new FaultError({ kind: "invalid", errors: [{ path, expected, received: `'${received.slice(0, 100)}'` }] });
 }
 
 const query: ParameterMap = {
