@@ -1,5 +1,6 @@
 import { deliveryOf, type News, webhookFault } from "#core/alerts.ts";
 import { monthOf } from "#core/budget/month.ts";
+import { leftMs } from "#core/clock.ts";
 import {
   type Alert,
   type Alerts,
@@ -45,7 +46,7 @@ export class Alerting {
     const { tables } = this.needs;
     for (const one of news) {
       const last = tables.lastOf(one.kind, one.region);
-      if (last && Date.now() - last.at < quietForMs) continue;
+      if (last && leftMs(last.at + quietForMs, quietForMs, Date.now()) > 0) continue;
       const wanted = tables.webhooks().filter(({ kinds }) => kinds === null || kinds.includes(one.kind));
       this.send(one, wanted);
     }

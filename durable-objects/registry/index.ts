@@ -115,8 +115,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly copying: Copying;
   private readonly reconciliation: Reconciliation;
   private readonly restoring: Restoring;
-  /** Changes the registry, and has the change copied. */
   private budgetSeenAt = 0;
+  /** Changes the registry, and has the change copied. */
   private readonly transaction = <T>(work: () => T): T => {
     const value = this.ctx.storage.transactionSync(work);
     this.copying.request();

@@ -96,6 +96,11 @@ describe("a webhook", () => {
     expect((await call("POST", path, { body: { url } })).status).toBe(422);
   });
 
+  it("is refused with more kinds than there are", async () => {
+    const body = { url: "https://alerts.example.com/", kinds: Array.from({ length: 12 }, () => "drift") };
+    expect((await call("POST", path, { body })).status).toBe(422);
+  });
+
   it("is refused beyond ten of a model, for an unknown model, and for a token without the scope", async () => {
     const url = "https://alerts.example.com/";
     for (let n = 0; n < 10; n++) await expectOk(call("POST", path, { body: { url } }));

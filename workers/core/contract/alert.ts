@@ -41,7 +41,7 @@ export const webhookForms = ["json", "slack"] as const;
 /** The largest number of webhooks of a model. */
 export const webhooksMax = 10;
 
-const kindsSchema = z.array(z.enum(alertKinds)).min(1);
+const kindsSchema = z.array(z.enum(alertKinds)).min(1).max(alertKinds.length);
 
 export const webhookOrderSchema = z
   .strictObject({
