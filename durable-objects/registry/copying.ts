@@ -14,8 +14,8 @@ const headsMax = 20_000;
 const historyMaxRows = 1_000;
 
 /**
- * What a copy has of each table. Left out: what was sent (`outbox`, `flushes`), rate limits, and who opened a region, since a
- * copy holds no personal data.
+ * What a copy has of each table. Left out: what was sent (`outbox`, `flushes`), rate limits, what regions reported, series,
+ * alerts, webhooks, since they have secrets, and who opened a region, since a copy holds no personal data.
  */
 const copied: Record<string, string> = {
   versions: "SELECT * FROM versions",

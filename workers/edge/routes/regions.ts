@@ -18,7 +18,7 @@ import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
 import type { RegistryLook } from "#objects/registry/api.ts";
-import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
+import { lacksMethod, regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { learnHead } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, limitedRegions, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
@@ -92,7 +92,7 @@ async function contributionsOf(call: Call, model: string, region: string): Promi
   try {
     return await regionObject(call.env, model, region).contributions();
   } catch (error) {
-    if (!String(error).includes("does not implement the method")) throw error;
+    if (!lacksMethod(error)) throw error;
     return [];
   }
 }
