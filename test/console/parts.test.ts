@@ -1,11 +1,12 @@
 import { parquetReadObjects } from "hyparquet";
 import { describe, expect, it } from "vitest";
-import type { Ladder, ModelLadder, RegionRun, RegionState, SampleLine, Training } from "#client/index.ts";
+import type { Ladder, ModelLadder, QuestionWay, RegionRun, RegionState, SampleLine, Training } from "#client/index.ts";
 import { ndjsonOf, parquetOf } from "#console/pages/data/export.ts";
 import { readSamples, type Sample } from "#console/pages/data/read-samples.ts";
 import { compareVersions, worstOf } from "#console/pages/models/compare.ts";
 import { labelsNeeded } from "#console/pages/models/labels-needed.ts";
 import { attentionOf } from "#console/pages/overview/attention.ts";
+import { labelInWords } from "#console/pages/questions/words.ts";
 import { foldRuns } from "#console/pages/regions/fold-runs.ts";
 import { ticksOf } from "#console/parts/ticks.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
@@ -140,9 +141,22 @@ describe("what needs attention", () => {
     ]);
     expect(items.every(({ links, command }) => links.length > 0 || command)).toBe(true);
     expect(items[3]?.links.map(({ text }) => text)).toEqual(["north", "a", "b", "c", "all 5"]);
-    expect(attentionOf({ ...ladder, nextRung: null, models: [{ ...model, waiting: 0 } as ModelLadder] }, [])).toEqual(
-      [],
-    );
+    const quiet = { ...ladder, nextRung: null, models: [{ ...model, waiting: 0 } as ModelLadder] };
+    expect(attentionOf(quiet, [])).toEqual([]);
+    const unread = attentionOf(quiet, [{ model: "shop", regions: null, trainings: [] }]);
+    expect(unread.map(({ title }) => title)).toEqual(["Regions not read"]);
+  });
+});
+
+describe("the label of a question, in words", () => {
+  it.for([
+    [{ label: "21.3", tolerance: 0.5 }, "21", false],
+    [{ label: "21.7", tolerance: 0.5 }, "21", true],
+    [{ label: "a" }, "b", true],
+  ] as const)("contradicts the answer %j where the truth %s is no such answer", ([answer, truth, isOther]) => {
+    const label = { label: truth, source: "truth", split: "train", labelledAt: 0 };
+    const way = { label, answer, accepted: false, inclusionProbability: 0 } as unknown as QuestionWay;
+    expect(labelInWords(way).endsWith("The answer says otherwise.")).toBe(isOther);
   });
 });
 
@@ -151,6 +165,7 @@ describe("samples", () => {
     ({
       id,
       region: "north",
+      revision: 1,
       label: "a",
       source: "truth",
       split: "train",
@@ -163,8 +178,16 @@ describe("samples", () => {
   it("are read page by page: later lines replace earlier ones, and forgotten ones go", async () => {
     const pages = [
       [sampleOf("1"), sampleOf("2"), sampleOf("3", { region: "south" })],
-      [sampleOf("1", { label: "b", at: 9 }), { region: "north", id: "2", revision: 9, forgotten: true as const }],
-      [{ region: "south", revision: 9, forgotten: "region" as const }],
+      [
+        sampleOf("1", { label: "b", at: 9, revision: 8 }),
+        { region: "north", id: "2", revision: 9, forgotten: true as const },
+      ],
+      [
+        sampleOf("4", { region: "south", revision: 10 }),
+        sampleOf("5", { revision: 12 }),
+        { region: "north", id: "5", revision: 11, forgotten: true as const },
+        { region: "south", revision: 9, forgotten: "region" as const },
+      ],
     ] as SampleLine[][];
     const client = {
       samples: async (_: string, since = "0") => {
@@ -172,15 +195,16 @@ describe("samples", () => {
       },
     };
     const { samples, isAll } = await readSamples(client, "shop", () => {});
-    expect([samples.map(({ id, label }) => [id, label]), isAll]).toEqual([[["1", "b"]], true]);
+    const labels = samples.map(({ id, label }) => [id, label]);
+    expect([Object.fromEntries(labels), isAll]).toEqual([{ 1: "b", 4: "a", 5: "a" }, true]);
   });
 
   it("are exported as Parquet, with a column for each column of their instances", async () => {
-    const samples = [sampleOf("1"), sampleOf("2", { instance: { x: null, lookedAt: "gift" }, at: 86_400_000 })];
+    const samples = [sampleOf("1"), sampleOf("2", { instance: { x: null, lookedAt: "gift", _id: 7 }, at: 86_400_000 })];
     const rows = await parquetReadObjects({ file: await parquetOf(samples).arrayBuffer() });
     expect(rows).toMatchObject([
-      { x: 1, lookedAt: "feet", _id: "1", _label: "a", _at: new Date(5) },
-      { x: null, lookedAt: "gift", _id: "2", _region: "north", _at: new Date(86_400_000) },
+      { x: 1, lookedAt: "feet", _id: null, __id: "1", _label: "a", _at: new Date(5) },
+      { x: null, lookedAt: "gift", _id: 7, __id: "2", _region: "north", _at: new Date(86_400_000) },
     ]);
     const lines = (await ndjsonOf(samples).text()).trimEnd().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual(samples);

@@ -56,7 +56,7 @@ function AlertTable({ model, alerts }: { model: string; alerts: readonly Alert[]
     return (
       <Empty title="Nothing to tell so far.">
         <p>
-          Alerts come when a certificate becomes void or valid, inputs drift, escalation stops to pay, questions pile
+          Alerts come when a certificate becomes void or valid, inputs drift, escalation stops paying, questions pile
           up, the budget runs out, a rung above fails, a retrain fails or is held, and when a canary is decided.
         </p>
       </Empty>

@@ -21,17 +21,24 @@ export function parquetOf(samples: readonly Sample[]): Blob {
       ? { name, type: "DOUBLE" as const, data: values }
       : { name, type: "STRING" as const, data: values.map((value) => (value === null ? null : textOf(value))) };
   });
+  // Underscores keep the sample's own columns apart from those of its instance.
+  const nameOf = (name: string): string => (names.includes(name) ? nameOf(`_${name}`) : name);
   const whole = samples.some(({ instance }) => Array.isArray(instance))
-    ? [{ name: "_instance", type: "STRING" as const, data: samples.map(({ instance }) => JSON.stringify(instance)) }]
+    ? [
+        {
+          name: nameOf("_instance"),
+          type: "STRING" as const,
+          data: samples.map(({ instance }) => JSON.stringify(instance)),
+        },
+      ]
     : [];
-  // An underscore keeps them apart from the instance's own columns.
   const texts = ["id", "region", "label", "source", "split"] as const;
   const own = texts.map((name) => ({
-    ...{ name: `_${name}`, type: "STRING" as const },
+    ...{ name: nameOf(`_${name}`), type: "STRING" as const },
     data: samples.map((sample) => sample[name]),
   }));
   const times = (["at", "labelledAt"] as const).map((name) => ({
-    ...{ name: `_${name}`, type: "TIMESTAMP" as const },
+    ...{ name: nameOf(`_${name}`), type: "TIMESTAMP" as const },
     data: samples.map((sample) => new Date(sample[name])),
   }));
   const buffer = parquetWriteBuffer({ columnData: [...fields, ...whole, ...own, ...times] });

@@ -25,11 +25,15 @@ export async function readSamples(
   }
 }
 
-// A later line replaces an earlier one of the same sample.
+// A page lists what was forgotten last. A label that came after that has a higher revision, and stays.
 function apply(known: Map<string, Sample>, line: SampleLine): void {
   if ("label" in line) known.set(line.id, line);
-  else if (line.forgotten === true) known.delete(line.id);
-  else for (const [id, { region }] of known) if (region === line.region) known.delete(id);
+  else if (line.forgotten === true) forget(known, line.id, line.revision);
+  else for (const [id, { region }] of known) if (region === line.region) forget(known, id, line.revision);
+}
+
+function forget(known: Map<string, Sample>, id: string, revision: number): void {
+  if ((known.get(id)?.revision ?? 0) < revision) known.delete(id);
 }
 
 /** Which samples are shown and exported. */

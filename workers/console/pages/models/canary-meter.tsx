@@ -12,7 +12,7 @@ export function CanaryMeter({ watch }: { watch: CanaryState }) {
   const reach = Math.max(plan.margin * 2, Math.min(1, Math.max(-lower, upper)));
   const x = (value: number) => 10 + ((Math.max(-reach, Math.min(reach, value)) + reach) / (2 * reach)) * (width - 20);
   const needed = labelsNeeded(watch);
-  const text = `Between ${percent(lower)} and ${percent(upper)}; promoted once it is surely below ${percent(plan.margin)}, rolled back once it is surely above 0`;
+  const text = `Between ${percent(lower)} and ${percent(upper)}; promoted once the upper bound is below ${percent(plan.margin)}, rolled back once the lower bound is above 0`;
   return (
     <figure class="chart meter">
       <figcaption>Error of the canary minus that of the stable version</figcaption>

@@ -16,8 +16,8 @@ export interface AttentionItem {
 /** What a model's regions and trainings need. */
 export interface ModelNeeds {
   model: string;
-  /** The regions that need most. */
-  regions: readonly RegionState[];
+  /** The regions that need most; null where they could not be read. */
+  regions: readonly RegionState[] | null;
   /** The newest first. */
   trainings: readonly Training[];
 }
@@ -41,6 +41,11 @@ export function attentionOf({ nextRung, models, nodes = [], at }: Ladder, of: re
 }
 
 function regionItems({ model, regions }: ModelNeeds): AttentionItem[] {
+  if (regions === null) {
+    const links = [{ text: "Regions", href: linkTo("regions", model) }];
+    const detail = `${model}: what its regions need is not known. This page asks again.`;
+    return [{ kind: "warn", title: "Regions not read", detail, links }];
+  }
   return regionNeeds.flatMap((need) => {
     const mine = regions.filter((state) => needsOf(state).includes(need));
     if (mine.length === 0) return [];

@@ -20,7 +20,13 @@ export function Attention({ session, ladder }: { session: Session; ladder: Ladde
         Needs attention
       </h2>
       {items.length === 0 ? (
-        <p class="muted">{needs.value === null ? "Looking …" : "Nothing needs attention."}</p>
+        <p class="muted">
+          {needs.value === null && "Looking …"}
+          {needs.value !== null &&
+            (can(session, "admin")
+              ? "Nothing needs attention."
+              : "Nothing needs attention, as far as this token may see: what regions need takes the scope admin.")}
+        </p>
       ) : (
         <ul class="list">
           {items.map((item) => (
@@ -64,5 +70,5 @@ function load(session: Session, names: readonly string[]): Promise<ModelNeeds[]>
 
 async function regionsOf(client: UpriverClient, model: string) {
   const page = await client.regionPage(model, { by: "need", limit: regionsMax }).catch(() => null);
-  return page?.regions ?? [];
+  return page?.regions ?? null;
 }

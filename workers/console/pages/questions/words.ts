@@ -38,7 +38,12 @@ export function labelInWords({ label, answer, split, accepted, inclusionProbabil
     ? ` It moved the region's threshold and counts in its certificate, standing for ${(1 / inclusionProbability).toFixed(0)} accepted question(s).`
     : " It does not count in the certificate: only planned labels of accepted questions do.";
   const trusted = label.trusted === false ? " Its token is not trusted: it only trains, within limits." : "";
-  return `${label.label}, by ${label.source}${by}, on ${day(label.labelledAt)}. Split ${split}: ${uses[split]}.${counted}${trusted}${answer.label === label.label ? "" : " The answer says otherwise."}`;
+  const { tolerance } = answer;
+  const isSaid =
+    tolerance === undefined
+      ? answer.label === label.label
+      : Math.abs(Number(answer.label) - Number(label.label)) <= tolerance;
+  return `${label.label}, by ${label.source}${by}, on ${day(label.labelledAt)}. Split ${split}: ${uses[split]}.${counted}${trusted}${isSaid ? "" : " The answer says otherwise."}`;
 }
 
 /** Says what the region did with a question that the edge did not accept. */
