@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fileStorage } from "#client/device/files.ts";
 import { type DeviceAnswer, DeviceError, type DeviceOptions, openDevice } from "#client/device/index.ts";
-import type { ClassifyManifest, OwnThin } from "#core/contract/index.ts";
+import type { ClassifyManifest, HeadManifest, OwnThin } from "#core/contract/index.ts";
 import { generateKeys, sign } from "#core/sign.ts";
 import { type DeviceServer, startDeviceServer } from "#scripts/local/device-server.ts";
 import { testModel } from "../helpers/model.ts";
@@ -134,7 +134,7 @@ describe("a device in Node", () => {
     const { signing, publicKeys } = await generateKeys("heads");
     const { backbone, head, rule } = manifest.thin;
     const signed = async (region: string) =>
-      sign(
+      sign<HeadManifest>(
         {
           ...{ format: "upriver/2" as const, model: "on-device", base: manifest.version, region, number: 7 },
           ...{ backbone: backbone.sha256, head, rule, createdAt: new Date().toISOString() },
