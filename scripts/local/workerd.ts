@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { bin, isInstalled, root } from "./process.ts";
 import { hashOfSources } from "./sources.ts";
@@ -42,7 +42,9 @@ export async function bundle(config: string): Promise<string> {
   await mkdir(bundles, { recursive: true });
   const making = await mkdtemp(join(bundles, "making-"));
   const args = [bin("wrangler"), "deploy", "--dry-run", "--config", path, "--outdir", making];
-  const env = { ...process.env, WRANGLER_SEND_METRICS: "false" };
+  // Wrangler starts `node` to build the console; the one of the system may be older than this.
+  const searched = [dirname(process.execPath), process.env.PATH].join(delimiter);
+  const env = { ...process.env, PATH: searched, WRANGLER_SEND_METRICS: "false" };
   try {
     await promisify(execFile)(process.execPath, args, { cwd: root, env });
     await writeFile(join(making, settingsFile), JSON.stringify(await readSettings(path)));
