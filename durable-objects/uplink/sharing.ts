@@ -59,7 +59,8 @@ export class Sharing {
 
   constructor(needs: SharingNeeds) {
     this.needs = needs;
-    this.share = shareSchema.catch("samples").parse(needs.share);
+    // A name that is not known shares nothing.
+    this.share = shareSchema.catch("nothing").parse(needs.share || "samples");
     if (!this.hasFollowed()) needs.jobs.put("follow", "", Date.now());
   }
 

@@ -27,5 +27,5 @@ export function edgeEnv(env: NodeEnv): Env {
 /** The bindings of a node's regions: they ask no rung above where nothing that holds an instance may leave the site. */
 export function regionEnv(env: NodeEnv): Env {
   const whole = edgeEnv(env);
-  return env.SHARE === "sums" || env.SHARE === "nothing" ? { ...whole, NEXT_RUNG_URL: "" } : whole;
+  return (env.SHARE || "samples") === "samples" ? whole : { ...whole, NEXT_RUNG_URL: "" };
 }

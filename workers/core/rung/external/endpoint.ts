@@ -23,7 +23,7 @@ const doubled: readonly ExternalKind[] = ["system-one", "openai-decisions", "ope
  */
 export function reachOf(rung: ExternalRung, settings: Settings): Reach | null {
   // On a node that may share no instance, what publishers above write into a policy reaches nothing outside.
-  if (settings.SHARE === "sums" || settings.SHARE === "nothing") return null;
+  if ((settings.SHARE || "samples") !== "samples") return null;
   const double = textOf(settings[doubleSetting]);
   const canDouble = double !== null && isDoubled(rung);
   if (rung.kind === "workers-ai") {
