@@ -10,12 +10,14 @@ export interface DemoChoice {
   recipe: string;
   /** All regions unless given. */
   regions?: readonly string[];
+  /** 52 unless given. */
+  rounds?: number;
   /** Two minutes unless given. */
   seconds?: number;
 }
 
 const twoMinutes = 120;
-const roundCount = 52;
+const weeks = 52;
 const retrainEvery = 8;
 const seed = 1;
 
@@ -31,7 +33,7 @@ export async function writeDemo(folder: string, choice: DemoChoice): Promise<str
  * Returns the questions that came after the model's training, shuffled, at the times of those rows. In their own order
  * the seasons decide how many questions are easy, and hide what the regions learn.
  */
-async function demoOf({ recipe: name, regions, seconds = twoMinutes }: DemoChoice): Promise<Demo> {
+async function demoOf({ recipe: name, regions, rounds = weeks, seconds = twoMinutes }: DemoChoice): Promise<Demo> {
   const recipe = exampleRecipe(name);
   if (recipe.trainBefore === null) throw new Error(`Example '${name}' has no trainBefore, so it has no demo.`);
   const from = Date.parse(recipe.trainBefore);
@@ -42,7 +44,7 @@ async function demoOf({ recipe: name, regions, seconds = twoMinutes }: DemoChoic
   const questions = order.map(
     ({ region, instance, label }, i) => ({ region, instance, label, at: rows[i]?.at }) as DemoQuestion,
   );
-  const size = Math.ceil(questions.length / roundCount);
-  const rounds = Array.from({ length: roundCount }, (_, i) => questions.slice(i * size, (i + 1) * size));
-  return { model: name, seconds, retrainEvery, rounds: rounds.filter(({ length }) => length > 0) };
+  const size = Math.ceil(questions.length / rounds);
+  const each = Array.from({ length: rounds }, (_, i) => questions.slice(i * size, (i + 1) * size));
+  return { model: name, seconds, retrainEvery, rounds: each.filter(({ length }) => length > 0) };
 }

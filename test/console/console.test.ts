@@ -38,13 +38,15 @@ const pages = {
   "try/pictures": "Ask pictures",
 };
 const reviewed = 40;
+/** As that of npm start, of two regions and without pauses. */
+const demo = { recipe: "storefront", regions: ["ridge", "tundra"], rounds: 26, seconds: 0 };
 
 let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
 let browser: Browser;
 
 beforeAll(async () => {
   if (isSkipped) return;
-  [ladder, browser] = await Promise.all([temporaryLadder(), openBrowser()]);
+  [ladder, browser] = await Promise.all([temporaryLadder({ recipe: demo.recipe, demo }), openBrowser()]);
   const { open, easy } = originModels;
   // A model for each test, so that they can run at the same time.
   const others = {
@@ -151,6 +153,27 @@ describe.skipIf(isSkipped)(
         before + 500,
       );
       expect(await number(page, "easy-questions")).toBe(before + 500);
+      await end();
+    });
+
+    it.concurrent("plays the demo: regions reach valid certificates, and the edge answers more", async ({ expect }) => {
+      const { page, end } = await open("demo");
+      await press(page, "Start the demo");
+      await (await page.waitForSelector("dialog[open] .primary"))?.click();
+      await says(page, "pending");
+      // It goes on while another page is open.
+      await page.evaluate(() => location.replace("#/alerts/storefront"));
+      await says(page, "Nobody is told yet.");
+      await page.evaluate(() => location.replace("#/demo"));
+      await says(page, "Done.", 120_000);
+      const told = await page.$eval('main [role="status"]', (node) => node.textContent ?? "");
+      const [first = 1, last = 0] = [...told.matchAll(/([\d.]+)%/g)].map(([, share]) => Number(share));
+      expect(last, told).toBeGreaterThan(first);
+      expect(told).toMatch(/[12] of 2 regions have a valid certificate/);
+      await says(page, "2,184 of 2,184 questions");
+      await page.evaluate(axe.source);
+      const { violations } = (await page.evaluate("axe.run(document)")) as axe.AxeResults;
+      expect(violations.map(({ id }) => id)).toEqual([]);
       await end();
     });
 

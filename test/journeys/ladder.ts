@@ -6,6 +6,7 @@ import type { Manifest, OpenApi, TensorManifest, TrainerName } from "#core/contr
 import { sign } from "#core/sign.ts";
 import { publish } from "#origin/publish.ts";
 import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.ts";
+import type { DemoChoice } from "#scripts/local/demo.ts";
 import { type LocalLadder, startLadder } from "#scripts/local/ladder.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { type Credentials, ensureSecrets } from "#scripts/local/secrets.ts";
@@ -33,10 +34,13 @@ export async function temporaryLadder({
   recipe = null,
   splitSecret,
   trainer,
+  demo,
 }: {
   allowedOrigins?: string;
   /** What trains at the origin; what each recipe says unless given. */
   trainer?: TrainerName | undefined;
+  /** The console's demo; none by default. */
+  demo?: DemoChoice;
   /** A recipe whose trained model is published and rolled out. */
   recipe?: string | null;
   /** Puts questions of the same ids into the same splits in each run. */
@@ -46,7 +50,7 @@ export async function temporaryLadder({
   const ports = { edge: await freePort(), origin: await freePort() };
   if (splitSecret !== undefined) await setSplitSecret(folder, ports, splitSecret);
   const [ladder, artefact] = await Promise.all([
-    startLadder({ folder, ports, recipe: null, allowedOrigins, trainer }),
+    startLadder({ folder, ports, recipe: null, allowedOrigins, trainer, demo }),
     recipe === null ? null : trainedModel(recipe),
   ]);
   const { client, check } = await checkedClients(ladder.credentials);

@@ -27,15 +27,14 @@ const retrainWaitSeconds = 60;
 /** Plays a demo through the API, and yields after each part. Rejects when the API refuses something or `signal` aborts. */
 export async function* play(client: UpriverClient, demo: Demo, signal: AbortSignal): AsyncGenerator<DemoStep> {
   const { model } = demo;
+  const roundMs = (1_000 * demo.seconds) / demo.rounds.length;
   const rounds: DemoRound[] = [];
   let regions: RegionState[] = [];
   yield { stage: "forgetting", rounds, regions };
   // Regions that know the questions would show nothing.
   for (const { region } of await client.regions(model, { fresh: true })) await client.forgetRegion(model, region);
+  const startedAt = Date.now();
   for (const [i, questions] of demo.rounds.entries()) {
-    const paced = pause((1_000 * demo.seconds) / demo.rounds.length, signal);
-    // It may reject before it is awaited.
-    paced.catch(() => {});
     const round = await playRound(client, model, questions, signal);
     if ((i + 1) % demo.retrainEvery === 0) {
       yield { stage: "retraining", rounds, regions };
@@ -44,7 +43,8 @@ export async function* play(client: UpriverClient, demo: Demo, signal: AbortSign
     regions = await client.regions(model, { fresh: true });
     rounds.push({ ...round, valid: regions.filter(({ certificate }) => certificate?.status === "valid").length });
     yield { stage: "asking", rounds: [...rounds], regions };
-    await paced;
+    // Rounds after a slow retrain catch up.
+    await pause(startedAt + (i + 1) * roundMs - Date.now(), signal);
   }
 }
 
@@ -94,6 +94,7 @@ function endOf(round: readonly DemoQuestion[]): number {
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const timer = setTimeout(resolve, ms);
     signal.addEventListener("abort", () => {
       clearTimeout(timer);
