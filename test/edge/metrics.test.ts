@@ -127,6 +127,10 @@ describe("GET /metrics", () => {
     expect(found.get('upriver_answer_seconds_count{model="hard",rung="origin"}')).toBe(before.of.origin.answered);
     expect(found.get('upriver_answer_seconds_bucket{model="hard",rung="origin",le="+Inf"}')).toBe(3);
     expect(found.get("upriver_next_rung_up")).toBe(1);
+    const own = found.get('upriver_usd_per_million{model="hard"}') as number;
+    expect(own).toBeCloseTo(before.usdPerMillion as number, 6);
+    // Each question went to the origin already.
+    expect(found.get('upriver_origin_only_usd_per_million{model="hard"}')).toBeLessThanOrEqual(own);
     expect(found.get('upriver_served_version{model="hard",stage="stable"}')).toBe(1);
   });
 

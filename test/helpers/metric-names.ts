@@ -25,6 +25,8 @@ export const metricLabels: Record<string, readonly string[]> = {
   upriver_canary_pairs: ["model"],
   upriver_canary_error_difference: ["model", "bound"],
   upriver_canary_unpaired: ["model", "reason"],
+  upriver_usd_per_million: ["model"],
+  upriver_origin_only_usd_per_million: ["model"],
   upriver_spending_usd: ["model"],
   upriver_saved_usd: ["model"],
   upriver_budget_usd: ["model"],

@@ -1,4 +1,5 @@
 import { latencyBoundsMs, pairObstacles, type RegionCounts, type RungCounts, rungs } from "#core/contract/index.ts";
+import { originOnlyUsdPerMillion, usdPerMillion } from "#core/cost/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { type RegionTotals, totalsOf } from "#core/region-totals.ts";
 import type { ModelLook } from "./look.ts";
@@ -79,6 +80,7 @@ export function ladderMetrics({ models: seen, nextRung, passed }: LookWithRest):
       samples: each(({ model, pointer }) => [{ labels: { model }, value: pointer.canary?.share ?? 0 }]),
     },
     ...canaryMetrics(models),
+    ...costMetrics(models),
     ...spendingMetrics(models),
     {
       ...{
@@ -121,6 +123,33 @@ function canaryMetrics(models: readonly ModelLook[]): Family[] {
       samples: watched.flatMap(({ model, unpaired }) =>
         pairObstacles.map((reason) => ({ labels: { model, reason }, value: unpaired[reason] })),
       ),
+    },
+  ];
+}
+
+/** Cloudflare's list price of a million questions: as they came, and if each were sent to the origin. */
+function costMetrics(models: readonly Counted[]): Family[] {
+  const summed = models.map(({ model, keptShare, counts }) => {
+    const sum = sumCounts(counts.map((row) => row.counts));
+    const { latencyMs, answered } = sum.rungs.origin;
+    const originMs = answered === 0 ? 0 : latencyMs / answered;
+    return { model, own: usdPerMillion(sum, keptShare), originOnly: originOnlyUsdPerMillion(sum, originMs) };
+  });
+  const samplesOf = (of: (costs: (typeof summed)[number]) => number | null): Sample[] =>
+    summed.flatMap((costs) => {
+      const value = of(costs);
+      return value === null ? [] : [{ labels: { model: costs.model }, value }];
+    });
+  return [
+    {
+      ...{ name: "upriver_usd_per_million", type: "gauge" },
+      help: "Cloudflare's list price of a million questions, as they came.",
+      samples: samplesOf(({ own }) => own),
+    },
+    {
+      ...{ name: "upriver_origin_only_usd_per_million", type: "gauge" },
+      help: "Cloudflare's list price of a million questions, if each were sent to the origin.",
+      samples: samplesOf(({ originOnly }) => originOnly),
     },
   ];
 }
