@@ -13,7 +13,7 @@ import { rolloutOn, temporaryLadder } from "./ladder.ts";
 const model = "storefront";
 const regions = ["lagoon", "harbour", "orchard", "capital", "bazaar", "delta"];
 const stranger = "ridge";
-const labelsEach = 80;
+const labelsEach = 120;
 /** Callers of the canary: each asks in each region. */
 const callers = Array.from({ length: 12 }, (_, i) => `caller-${i}`);
 const askedEach = 6;
@@ -78,9 +78,10 @@ describe("what regions learn", () => {
   });
 
   it("is promoted by the labels of what both versions answered, with each sample learned once", async () => {
-    const answers = (await Promise.all(regions.map(askHeatWave))).flat();
-    expect(new Set(answers.map(({ version }) => Number.parseInt(version, 10)))).toEqual(new Set([1, 2]));
-    const truths = answers.map(({ id }) => ({ id, label: "umbrella" }));
+    const asked = (await Promise.all(regions.map(askHeatWave))).flat();
+    expect(new Set(asked.map(({ version }) => Number.parseInt(version, 10)))).toEqual(new Set([1, 2]));
+    // With the instance, since an answer that the edge accepted is not stored.
+    const truths = asked.map(({ question }) => ({ question, label: "umbrella" }));
     await ladder.client("admin").teachMany(model, { truths });
     await expect
       .poll(async () => (await ladder.client("ask").canary(model))?.outcome, trainingTimeout)
@@ -150,16 +151,20 @@ async function withCanary(share: number) {
   if (!recipe) throw new Error(`${model} was trained without a recipe`);
   const blobs = new Map(own);
   const document = JSON.parse(new TextDecoder().decode(blobs.get(recipe.document.sha256)));
-  const training = { ...document.training, epochs: 6, batchSize: 256 };
+  const training = { ...document.training, epochs: 12, batchSize: 128 };
   const bytes = new TextEncoder().encode(JSON.stringify({ ...document, canary: { share }, training }));
   return { draft: { ...draft, recipe: { ...recipe, document: await addBlob(blobs, bytes) } }, blobs };
 }
 
 async function askHeatWave(region: string) {
-  const asked = callers.map((caller, i) => {
+  const asked = callers.map(async (caller, i) => {
     const first = labelsEach + i * askedEach;
     const instances = Array.from({ length: askedEach }, (_, k) => heatWave(region, first + k));
-    return ladder.client("ask").askMany(model, instances, { caller });
+    const answers = await ladder.client("ask").askMany(model, instances, { caller });
+    return answers.map(({ id, version }, k) => ({
+      version,
+      question: { id, region, instance: instances[k] as Instance },
+    }));
   });
   return (await Promise.all(asked)).flat();
 }
