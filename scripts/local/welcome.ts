@@ -43,7 +43,7 @@ async function modelLines(
     ...(hard ? ["\nA hard question, escalated to the origin:", ask(hard)] : []),
     ...(easy && labels.length > 3
       ? [
-          "\nThe best of three labels only, such as what a store stocks, sure or not:",
+          "\nThe best of three labels only, such as what a store stocks, accepted or not:",
           ask(easy, { candidates: labels.slice(0, 3), accept: "always" }),
         ]
       : []),
