@@ -26,7 +26,7 @@ describe("an answer of a model of numbers", () => {
     expect(Object.keys(scores)[0]).toBe("below -7");
   });
 
-  it("comes from the origin where the edge is not sure", async () => {
+  it("comes from the origin where the edge does not accept it", async () => {
     const answer = await ask("hard-number", { instance: instance(4) });
     expect(answer).toMatchObject({ rung: "origin", accepted: true, tolerance: 1 });
     expect(answer.label).toBe(String(answer.value));

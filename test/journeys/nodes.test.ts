@@ -232,7 +232,7 @@ describe("models come down", () => {
 });
 
 describe("a hard question", () => {
-  it("climbs through all rungs, and the label of a person above reaches the client that waits below", async () => {
+  it("escalates through all rungs, and the label of a person above reaches the client that waits below", async () => {
     const asked = await line4.client("ask").ask(model, hard(1));
     expect(asked).toMatchObject({ status: "open", region: "press 7" });
     const waiting = line4.client("ask").question(asked.id, { waitSeconds: 60 });
@@ -252,7 +252,7 @@ describe("a hard question", () => {
     expect(await labels()).toMatchObject({ origin: 0 });
   });
 
-  it.skipIf(hasNoChromium)("of a device climbs through two nodes, edge, region and origin to a person", async () => {
+  it.skipIf(hasNoChromium)("of a device escalates through two nodes, edge, region and origin to a person", async () => {
     const { url } = underLine4 as DeviceServer;
     const token = line4.credentials.tokens.ask;
     device = await DeviceTab.open(browser as Browser, { url, token, model, region: "press 7" });

@@ -40,7 +40,7 @@ const one = async (rung: ModelRung, question = questions(1)[0] as Question, trac
   (await rung.ask([question], { ...hop, trace }))[0] as Reply;
 
 describe("the model rung's rule", () => {
-  it("is sure from the threshold on", async () => {
+  it("accepts from the threshold on", async () => {
     const accepted = await one(await modelRung("edge", { threshold: 0 }));
     const unsure = await one(await modelRung("edge", { threshold: 1.01 }));
     expect([accepted.answer.accepted, unsure.answer.accepted]).toEqual([true, false]);
