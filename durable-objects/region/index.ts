@@ -34,6 +34,7 @@ import { Intake } from "./answering/intake.ts";
 import { logOf } from "./answering/log.ts";
 import { NextRung } from "./answering/next-rung.ts";
 import { Opinions } from "./answering/opinions.ts";
+import { People } from "./answering/people.ts";
 import { QuestionLister } from "./answering/question-list.ts";
 import { SemanticCache } from "./answering/semantic-cache.ts";
 import { Settlement } from "./answering/settlement.ts";
@@ -237,8 +238,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ splitSecret, splitting, questions, heads, settlement, certificates, nextRung, worth, canary, canaryHeads },
       ...{ jobs, transaction },
     });
+    const people = new People({ region, isOnNode, review, manifests, questions, settlement, jobs, transaction });
     const escalation = new Escalation({
-      ...{ model, region, nodeId, isOnNode, stamp, nextRung, review, manifests, questions },
+      ...{ model, region, nodeId, isOnNode, stamp, nextRung, people, manifests, questions },
       ...{ settlement, worth, sampleKeeper, jobs, log, transaction },
       labelFromAbove: ({ id, label }) => this.recordHumanLabel({ id, label, instance: null, at: Date.now() }),
     });
@@ -261,7 +263,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const scheduled = new RegionJobs({
       epoch: () => epochOf(sql),
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
-      ...{ certificates, groups, rule, drift, archive, escalation, opinions, spending, secondAnswers, retrain },
+      ...{ certificates, groups, rule, drift, archive, escalation, people, opinions, spending, secondAnswers, retrain },
       forgetOwner: (owner) => this.forgetOwner(owner),
       headRepair,
       transaction,

@@ -7,6 +7,7 @@ import type { ReviewApi } from "#objects/review/api.ts";
 import type { Remote } from "#objects/stubs.ts";
 import type { Escalation } from "./answering/escalation.ts";
 import type { Opinions } from "./answering/opinions.ts";
+import type { People } from "./answering/people.ts";
 import type { Spending } from "./answering/spending.ts";
 import type { Manifests } from "./artefacts.ts";
 import type { Archive } from "./labels/archive.ts";
@@ -45,7 +46,8 @@ interface RegionJobsNeeds {
   rule: LiveRule;
   drift: Drift;
   archive: Archive;
-  escalation: Escalation;
+  escalation: Pick<Escalation, "escalateDue">;
+  people: Pick<People, "reviewDue">;
   opinions: Opinions;
   spending: Pick<Spending, "reportDue">;
   secondAnswers: SecondAnswers;
@@ -66,14 +68,15 @@ export class RegionJobs {
 
   constructor(needs: RegionJobsNeeds) {
     this.needs = needs;
-    const { mutex, archive, escalation, opinions, spending, secondAnswers, retrain, headRepair, review } = needs;
+    const { mutex, archive, escalation, people, opinions, spending, secondAnswers, retrain, headRepair, review } =
+      needs;
     this.steps = {
       register: () => this.register(),
       escalate: () => escalation.escalateDue(),
       opinions: () => opinions.askDue(),
       budget: () => spending.reportDue(),
       "second-answers": (_, attempts) => secondAnswers.step(attempts),
-      review: () => escalation.reviewDue(),
+      review: () => people.reviewDue(),
       withdraw: (id) => done(review().withdraw([id])),
       "forget-in-review": (id) => done(review().forget([id])),
       schedule: () => this.startScheduledRun(),

@@ -1,20 +1,18 @@
 import { BoundedMap } from "#core/bounded-map.ts";
-import { leftMs } from "#core/clock.ts";
 import { learnsFromAbove } from "#core/confidence/from-above.ts";
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
-import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
+import { logLine, outcomeOf } from "#core/log.ts";
 import { restricts, withinCandidates } from "#core/rung/candidates.ts";
 import type { Hop, RungUnavailableError } from "#core/rung/rung.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
-import type { ReviewApi } from "#objects/review/api.ts";
-import type { Remote } from "#objects/stubs.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { SampleKeeper } from "../labels/sample-keeper.ts";
 import { type GivenScores, type Questions, questionOf, type StoredQuestion } from "../tables/questions.ts";
 import { opinionOf } from "./answers.ts";
-import type { Log } from "./log.ts";
+import type { Log, Outcome } from "./log.ts";
 import { type AboveReply, mayPass, type NextRung } from "./next-rung.ts";
+import type { People } from "./people.ts";
 import type { Settlement } from "./settlement.ts";
 import { LeftOutError } from "./spending.ts";
 import type { Worth } from "./worth.ts";
@@ -29,16 +27,8 @@ const held = { leastMs: 1_000, mostMs: 10_000, shareOfAge: 1 / 10 };
 
 /** Questions that one step of a job takes. */
 const batchSize = 256;
-/** Questions that people have at a time, at most, where the rung above does not pay. The rest get the provisional answer. */
-const unaskedWithPeopleMax = 100;
-/** How long the review queue is not asked again for an owner that it has refused. */
-const fullMs = 10_000;
-const fullOwnersMax = 10_000;
 /** Requests to the next rung at a time: an object may open six connections. */
 const escalationsAtOnce = 4;
-
-/** What happened to a question; null where it was answered in the meantime. */
-type Outcome = LogEvent | null;
 
 /** What escalation reads and changes. */
 interface EscalationNeeds {
@@ -50,7 +40,7 @@ interface EscalationNeeds {
   /** The proof that a request has passed this node. */
   stamp: () => Promise<string>;
   nextRung: NextRung;
-  review: () => Pick<Remote<ReviewApi>, "enqueue">;
+  people: Pick<People, "ask" | "askWhileFew">;
   manifests: Pick<Manifests, "get">;
   questions: Questions;
   settlement: Settlement;
@@ -70,8 +60,6 @@ export class Escalation {
   private readonly inFlight = new Set<string>();
   /** The open questions that the rung above has stored. In memory: what is forgotten is asked about again. */
   private readonly heldAbove = new BoundedMap<string, true>(heldMax);
-  /** The time from which each owner at its limit may send people more questions, ms since 1970. */
-  private readonly fullUntil = new BoundedMap<string, number>(fullOwnersMax);
 
   constructor(needs: EscalationNeeds) {
     this.needs = needs;
@@ -94,13 +82,13 @@ export class Escalation {
     const { questions: known, nextRung, transaction } = this.needs;
     const isKept = all.map(({ id }) => known.find(id)?.route === "keep");
     const kept = all.filter((_, i) => isKept[i]);
-    if (kept.length > 0) this.endAll(kept, span, (id) => this.answerHere(manifest, id));
+    if (kept.length > 0) this.endAll(kept, span, (id) => this.needs.people.askWhileFew(manifest, id));
     const questions = all.filter((_, i) => !isKept[i]);
     if (questions.length === 0) return new Map();
     const ids = questions.map((question) => question.id);
     const startedAt = Date.now();
     if (!nextRung.isPresent(manifest)) {
-      this.endAll(questions, span, (id) => this.escalateToReview(manifest, id));
+      this.endAll(questions, span, (id) => this.needs.people.ask(manifest, id));
       return new Map();
     }
     for (const id of ids) this.inFlight.add(id);
@@ -262,74 +250,6 @@ export class Escalation {
     await this.escalate(manifest, questions, { ...(await this.ownHop(manifest)), ...traceHeaders(span) }, span);
   }
 
-  /** The job `review`: hands open questions to the review queue, which takes each once. */
-  async reviewDue(): Promise<number | null> {
-    const { questions, jobs, review, region } = this.needs;
-    const due = questions.dueToReview(batchSize);
-    if (due.length === 0) return null;
-    const items = due.map((row) => {
-      const { answer: provisional, opinions, traceparent } = row;
-      // A planned label is never missing because of a limit.
-      const counted = row.audited || row.reviewLimit === null ? {} : { owner: row.owner, ownerMax: row.reviewLimit };
-      return { ...questionOf(row, region), provisional, opinions, traceparent, ...counted };
-    });
-    const refused = new Set((await review().enqueue(items)) ?? []);
-    for (const { id } of due) {
-      if (!refused.has(id) && !questions.setInReview(id)) jobs.put("withdraw", id, Date.now());
-    }
-    for (const row of due) if (refused.has(row.id)) await this.leaveProvisional(row);
-    return Date.now();
-  }
-
-  /** Ends a question whose owner has as many with people as it may. */
-  private async leaveProvisional({ id, base, owner }: StoredQuestion): Promise<void> {
-    const { manifests, settlement, questions, transaction } = this.needs;
-    this.fullUntil.set(owner, Date.now() + fullMs);
-    const manifest = await manifests.get(base);
-    transaction(() => {
-      questions.setReview(id, null);
-      const row = questions.find(id);
-      // It still waits for the rung above.
-      if (this.needs.isOnNode && row && row.escalateAt !== null) return;
-      if (row) settlement.settle(manifest, { ...row.answer, status: "answered", degraded: true });
-    });
-  }
-
-  private escalateToReview(manifest: ClassifyManifest, id: string): Outcome {
-    const { questions, jobs, settlement } = this.needs;
-    questions.setEscalation(id, null, 0);
-    if (manifest.policy.ladder.includes("human")) {
-      const row = questions.find(id);
-      // The review queue has just refused a question of the same owner.
-      if (
-        row &&
-        !this.needs.isOnNode &&
-        !row.audited &&
-        row.reviewLimit !== null &&
-        leftMs(this.fullUntil.get(row.owner) ?? 0, fullMs, Date.now()) > 0
-      ) {
-        const answer: Answer = { ...row.answer, status: "answered", degraded: true };
-        return settlement.settle(manifest, answer) ? "answered" : null;
-      }
-      questions.setReview(id, Date.now());
-      jobs.bringForward("review", "", Date.now());
-      return "escalated-to-review";
-    }
-    // Without a human rung the provisional answer is final.
-    const row = questions.find(id);
-    return row && settlement.settle(manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
-  }
-
-  /** Ends a question without the rung above: by a person, while few are asked; else by the provisional answer. */
-  private answerHere(manifest: ClassifyManifest, id: string): Outcome {
-    const { questions, settlement } = this.needs;
-    const row = questions.find(id);
-    if (row?.answer.status !== "open") return null;
-    if (row.audited || questions.withPeople() < unaskedWithPeopleMax) return this.escalateToReview(manifest, id);
-    questions.setEscalation(id, null, 0);
-    return settlement.settle(manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
-  }
-
   private record(
     manifest: ClassifyManifest,
     traced: Answer,
@@ -352,7 +272,7 @@ export class Escalation {
     // An audit asks a person although the rung accepted the answer.
     if (!combined.accepted || row.audited) questions.addOpinion(answer.id, opinionOf(answer));
     // The rung above was asked for the comparison only: it has not been shown to be better.
-    if (row.route === "explore") return this.answerHere(manifest, answer.id);
+    if (row.route === "explore") return this.needs.people.askWhileFew(manifest, answer.id);
     if (combined.accepted) {
       if (!this.needs.settlement.settle(manifest, combined)) return null;
       // The best of some candidates is not what the origin takes for the truth.
@@ -363,7 +283,7 @@ export class Escalation {
     questions.setAnswer({ ...combined, status: "open" });
     // Held-out questions that the rung above is unsure of say how wrong the edge is about such.
     if (learnsFromAbove(manifest) && !restricts(manifest.labels, row.candidates)) this.learnFrom(manifest, answer);
-    return this.escalateToReview(manifest, answer.id);
+    return this.needs.people.ask(manifest, answer.id);
   }
 
   // Where a model has no other labels, those of the origin train with a small weight. They never judge or certify.
@@ -380,7 +300,7 @@ export class Escalation {
   private withoutAnswer(manifest: ClassifyManifest, id: string, error: RungUnavailableError | null): Outcome {
     if (error instanceof LeftOutError) return this.leaveOut(manifest, id);
     if (!error || mayPass(error)) return this.escalateLater(manifest, id, error?.retryAfterMs ?? 0);
-    return this.escalateToReview(manifest, id);
+    return this.needs.people.ask(manifest, id);
   }
 
   /** Ends a question that the budget leaves out, as its recipe says. An audit asks a person whatever it says. */
@@ -388,7 +308,7 @@ export class Escalation {
     const { questions, settlement } = this.needs;
     const row = questions.find(id);
     if (row?.answer.status !== "open") return null;
-    if (row.audited || manifest.policy.budget?.atLimit === "people") return this.escalateToReview(manifest, id);
+    if (row.audited || manifest.policy.budget?.atLimit === "people") return this.needs.people.ask(manifest, id);
     questions.setEscalation(id, null, 0);
     return settlement.settle(manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
   }
@@ -401,10 +321,10 @@ export class Escalation {
     const { isOnNode } = this.needs;
     const tries = row.tries + 1;
     if (tries >= escalationTries && !isOnNode) {
-      return this.escalateToReview(manifest, id);
+      return this.needs.people.ask(manifest, id);
     }
     // People on site may answer what waits for the rung above.
-    if (tries === escalationTries && manifest.policy.ladder.includes("human")) this.escalateToReview(manifest, id);
+    if (tries === escalationTries && manifest.policy.ladder.includes("human")) this.needs.people.ask(manifest, id);
     const backoffMs = escalationBackoffMs * 2 ** row.tries;
     const at = Date.now() + Math.max(leastMs, isOnNode ? Math.min(backoffMs, cutRetryMaxMs) : backoffMs);
     questions.setEscalation(id, at, tries);

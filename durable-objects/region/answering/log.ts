@@ -1,4 +1,4 @@
-import { type LogDetails, type LogLine, logLine } from "#core/log.ts";
+import { type LogDetails, type LogEvent, type LogLine, logLine } from "#core/log.ts";
 
 /** What the lines of a region's log have in common. */
 export interface LogContext {
@@ -6,6 +6,9 @@ export interface LogContext {
   model: string;
   region: string;
 }
+
+/** What happened to a question; null where it was answered in the meantime. */
+export type Outcome = LogEvent | null;
 
 /** Logs what happened to questions in this region, unless the deployment logs none. */
 export type Log = (line: Omit<LogLine, "rung" | "model" | "region">, details?: LogDetails) => void;
