@@ -25,6 +25,7 @@ import type {
   Suspects,
   VersionCounts,
 } from "#core/contract/index.ts";
+import type { ChangeOfSums, ClassTotal } from "#core/head/contribution.ts";
 import type { Saturated } from "#core/limits/admission.ts";
 import type { ReachedLimit } from "#core/limits/limits.ts";
 import type { Result } from "#core/result.ts";
@@ -272,6 +273,16 @@ export interface LabelsForAbove {
   epoch?: string | undefined;
 }
 
+/** What sums that may be contributed have to keep to. */
+export interface SumsLimits {
+  /** Labels of a class, in all and since the sums that were sent before. */
+  minLabels: number;
+  /** The revision up to which samples went up. */
+  sentThrough: number;
+  /** What the sums that were sent last had, for each backbone. */
+  sent: { backbone: string; classes: ClassTotal[] }[];
+}
+
 /** The sums that a region of a node may contribute; null where they are of too few labels. */
 export interface SumsForAbove {
   /** The region that they have above. */
@@ -281,6 +292,9 @@ export interface SumsForAbove {
   labels: number;
   /** Grows where something is forgotten. */
   forgotten: number;
+  classes: ClassTotal[];
+  /** How they differ from those that were sent before on this backbone. */
+  change: ChangeOfSums;
   sums: ArrayBuffer | null;
 }
 
@@ -398,7 +412,7 @@ export interface RegionApi {
   /** Returns a page of what was learned on this site after a revision; null while no version serves the region. */
   labelsForAbove(revision: number, epoch?: string): Promise<LabelsForAbove | null>;
   /** Returns the sums of what was learned on this site; null while no version serves the region. */
-  sumsForAbove(limits: { minLabels: number; sentThrough: number }): Promise<SumsForAbove | null>;
+  sumsForAbove(limits: SumsLimits): Promise<SumsForAbove | null>;
   /** Asks the rung above at once about what has waited while it could not be reached. */
   escalateNow(): void;
   state(base: number): Promise<RegionSummary>;

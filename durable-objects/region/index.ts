@@ -14,7 +14,6 @@ import type {
   Run,
   Suspects,
 } from "#core/contract/index.ts";
-
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { Admission } from "#core/limits/admission.ts";
 import type { ReadBlob } from "#core/model/network.ts";
@@ -64,6 +63,7 @@ import type {
   RegionSummary,
   SampleChanges,
   SumsForAbove,
+  SumsLimits,
 } from "./api.ts";
 import { blobReader, Manifests } from "./artefacts.ts";
 import { RegionJobs } from "./jobs.ts";
@@ -592,7 +592,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.forAbove.labels(revision, epoch);
   }
 
-  sumsForAbove(limits: { minLabels: number; sentThrough: number }): Promise<SumsForAbove | null> {
+  sumsForAbove(limits: SumsLimits): Promise<SumsForAbove | null> {
     return this.mutex.run(() => this.forAbove.sumsOf(limits));
   }
 

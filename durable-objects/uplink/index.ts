@@ -12,6 +12,7 @@ import { Rounds } from "./rounds.ts";
 import { Sharing } from "./sharing.ts";
 import { ContributedRegions } from "./tables/contributed.ts";
 import { Line } from "./tables/line.ts";
+import { SentSums } from "./tables/sent.ts";
 import { Settings } from "./tables/settings.ts";
 import { SharedRegions } from "./tables/shared.ts";
 import { TakenModels } from "./tables/taken.ts";
@@ -51,7 +52,7 @@ export class UplinkObject extends DurableObject<Env> implements UplinkApi {
     const contributed = new ContributedRegions(sql);
     const sharing = new Sharing({
       ...{ share: env.SHARE, sumsSeconds: env.SUMS_SECONDS, above, taken, contributed, jobs: this.jobs, registry },
-      ...{ shared: new SharedRegions(sql), settings: new Settings(sql) },
+      ...{ shared: new SharedRegions(sql), sent: new SentSums(sql), settings: new Settings(sql) },
       region: (model, region) => regionObject(env, model, region),
     });
     this.rounds = new Rounds({

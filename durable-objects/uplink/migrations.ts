@@ -22,5 +22,12 @@ const m002Sharing: Migration = (sql) => {
   sql.exec("CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
 };
 
+// Sums that went up before have no row: their next contribution is as a first one.
+const m003Sent: Migration = (sql) => {
+  sql.exec(`CREATE TABLE sent (
+    model TEXT NOT NULL, region TEXT NOT NULL, backbone TEXT NOT NULL, classes TEXT NOT NULL,
+    PRIMARY KEY (model, region, backbone)) WITHOUT ROWID`);
+};
+
 /** The schema, in order. A step never changes once it has run anywhere; a new one is added at the end. */
-export const migrations: readonly Migration[] = [m001Tables, m002Sharing];
+export const migrations: readonly Migration[] = [m001Tables, m002Sharing, m003Sent];

@@ -7,11 +7,12 @@ import {
   type Truths,
 } from "#core/contract/index.ts";
 import type { Jobs } from "../jobs.ts";
-import type { LabelsForAbove, RegionApi, SumsForAbove } from "../region/api.ts";
+import type { LabelsForAbove, RegionApi } from "../region/api.ts";
 import type { RegistryApi } from "../registry/api.ts";
 import type { Remote } from "../stubs.ts";
 import { type Above, AboveError } from "./above.ts";
 import type { ContributedRegions } from "./tables/contributed.ts";
+import type { SentSums } from "./tables/sent.ts";
 import type { Settings } from "./tables/settings.ts";
 import type { SharedRegions } from "./tables/shared.ts";
 import type { TakenModels } from "./tables/taken.ts";
@@ -39,6 +40,7 @@ interface SharingNeeds {
   taken: Pick<TakenModels, "all">;
   shared: SharedRegions;
   contributed: ContributedRegions;
+  sent: SentSums;
   settings: Settings;
   jobs: Pick<Jobs, "bringForward" | "put">;
   registry: (model: string) => Pick<Remote<RegistryApi>, "news" | "regions">;
@@ -117,24 +119,30 @@ export class Sharing {
 
   /** The job `sums`: brings what the rung above has of a region up to date. */
   async sendSums(key: string): Promise<number | null> {
-    const { shared, contributed, region, above } = this.needs;
+    const { shared, contributed, sent, region, above } = this.needs;
     if (this.share !== "sums") return null;
     const [model, name] = addressOf(key);
     const before = contributed.find(model, name);
     const dueAt = (before?.at ?? 0) + (before?.fault ? refusedMs : this.everyMs());
     if (Date.now() < dueAt) return dueAt;
     const sentThrough = shared.get(model, name).revision;
-    const now = await region(model, name).sumsForAbove({ minLabels: contributionMinLabels, sentThrough });
+    const now = await region(model, name).sumsForAbove({
+      ...{ minLabels: contributionMinLabels, sentThrough },
+      sent: sent.of(model, name),
+    });
     if (!now) return null;
     if (now.sums === null) return before ? this.withdraw(key) : null;
     // What is in another region above would count there as well, and nothing here would know of it.
     if (before && before.above !== now.above) return (await this.withdraw(key)) ?? Date.now();
-    if (before && !before.fault && !isOther(before, now)) return null;
+    // The difference of two contributions would tell the rung above what is in it. What was forgotten leaves at once.
+    if (now.change === "few") return before && now.forgotten > before.forgotten ? this.withdraw(key) : null;
+    if (before && !before.fault && now.change === "none") return null;
     const revision = Math.max(Date.now(), (before?.revision ?? 0) + 1);
-    const { labels, forgotten, backbone } = now;
+    const { labels, forgotten, backbone, classes } = now;
     const row = { model, region: name, above: now.above, revision, labels, forgotten, backbone, at: Date.now() };
     // Before it is sent: what may be above can be withdrawn.
     contributed.set({ ...row, fault: "it was not taken yet" });
+    sent.set({ model, region: name, backbone, classes });
     try {
       const sums = toBase64(new Uint8Array(now.sums));
       const body: NewContribution = { revision, backbone, labels: now.names, sums };
@@ -246,15 +254,6 @@ export class Sharing {
     console.warn(JSON.stringify({ event: "not-removed-above", path, status, detail }));
     return false;
   }
-}
-
-/** Fewer labels than the minimum between two contributions would tell the rung above what is in them. */
-function isOther(
-  before: { labels: number; forgotten: number; backbone: string },
-  { labels, forgotten, backbone }: SumsForAbove,
-): boolean {
-  if (forgotten !== before.forgotten || backbone !== before.backbone) return true;
-  return labels < before.labels || labels - before.labels >= contributionMinLabels;
 }
 
 function* batchesOf(labels: Labels): Generator<Labels> {

@@ -1,10 +1,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { toBase64 } from "#core/bytes.ts";
 import type { IssuedToken, NewContribution, OpenSums, RegionDetail } from "#core/contract/index.ts";
+import type { ClassTotal } from "#core/head/contribution.ts";
 import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
+import type { SumsForAbove, SumsLimits } from "#objects/region/api.ts";
 import { migrations as uplinkMigrations } from "#objects/uplink/migrations.ts";
 import { Sharing } from "#objects/uplink/sharing.ts";
 import { ContributedRegions } from "#objects/uplink/tables/contributed.ts";
+import { SentSums } from "#objects/uplink/tables/sent.ts";
 import { Settings } from "#objects/uplink/tables/settings.ts";
 import { SharedRegions } from "#objects/uplink/tables/shared.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
@@ -176,7 +179,8 @@ describe("a contribution", () => {
 });
 
 describe("what a region of a node may contribute", () => {
-  const read = (sentThrough = 0) => below.inside((object) => object.sumsForAbove({ minLabels: 5, sentThrough }));
+  const read = (sentThrough = 0, sent: SumsLimits["sent"] = []) =>
+    below.inside((object) => object.sumsForAbove({ minLabels: 5, sentThrough, sent }));
 
   it("has no label without trust or from above, none of a class with few, and none that went up before", async () => {
     const before = await read();
@@ -202,22 +206,53 @@ describe("what a region of a node may contribute", () => {
     await below.inside((object) => object.forgetQuestion(more[0]?.question.id as string, null));
     expect((await read())?.forgotten).toBeGreaterThan(before?.forgotten as number);
   });
+
+  it("differs from what was sent before by no label of a class, or by at least 5", async () => {
+    const before = await read();
+    const sent = [{ backbone, classes: before?.classes ?? [] }];
+    await below.teach(below.labelledQuestions(24, 77).slice(0, 3));
+    await below.retrain(Date.now() + 2_000);
+    expect((await read())?.labels).toBeGreaterThan(before?.labels as number);
+    const after = await read(0, sent);
+    expect(after).toMatchObject({ change: "none", labels: before?.labels });
+    expect(new Uint8Array(after?.sums as ArrayBuffer)).toEqual(new Uint8Array(before?.sums as ArrayBuffer));
+    const [first] = await below.rows(`SELECT s.id FROM samples s JOIN embeddings e ON e.number = s.number
+      WHERE split = 'train' AND e.weight > 0 AND s.label = 'a' ORDER BY s.number LIMIT 1`);
+    await below.inside((object) => object.forgetQuestion(first?.id as string, null));
+    expect(await read(0, sent)).toMatchObject({ change: "few" });
+  });
 });
 
 describe("the sums of a node", () => {
-  it("leave a region above when they go to another one there", async () => {
+  it("leave a region above when they go to another one there, and when something that was in them is forgotten", async () => {
     const calls: string[] = [];
-    const sent = { backbone, names: ["a"], labels: 9, forgotten: 0, sums: new ArrayBuffer(8) };
+    const classes: ClassTotal[] = [["a", 9, "0"]];
+    const now = { backbone, names: ["a"], labels: 9, forgotten: 0, classes, sums: new ArrayBuffer(8) };
     await new TestRegion(model, "node").inside(async (_, { storage }) => {
       for (const step of uplinkMigrations.slice(1)) step(storage.sql);
-      let to = "north";
+      let more: Pick<SumsForAbove, "above" | "change" | "forgotten"> = {
+        above: "north",
+        change: "enough",
+        forgotten: 0,
+      };
+      let given: SumsLimits | null = null;
       const unused = null as never;
       const sharing = new Sharing({
         ...{ share: "sums", sumsSeconds: "0.001", taken: unused, registry: unused },
         jobs: { put: () => {}, bringForward: () => {} },
         contributed: new ContributedRegions(storage.sql),
-        ...{ shared: new SharedRegions(storage.sql), settings: new Settings(storage.sql) },
-        region: () => ({ labelsForAbove: unused, sumsForAbove: async () => ({ ...sent, above: to }) }),
+        ...{
+          shared: new SharedRegions(storage.sql),
+          sent: new SentSums(storage.sql),
+          settings: new Settings(storage.sql),
+        },
+        region: () => ({
+          labelsForAbove: unused,
+          sumsForAbove: async (limits) => {
+            given = limits;
+            return { ...now, ...more };
+          },
+        }),
         above: {
           async call(method, path) {
             calls.push(`${method} ${path.split("/regions/")[1]}`);
@@ -227,15 +262,23 @@ describe("the sums of a node", () => {
       });
       const key = JSON.stringify([model, "press"]);
       expect(await sharing.sendSums(key)).toBeNull();
-      to = "south";
+      more = { above: "south", change: "none", forgotten: 0 };
       await scheduler.wait(2);
       expect(await sharing.sendSums(key)).toEqual(expect.any(Number));
       expect(await sharing.sendSums(key)).toBeNull();
+      for (const forgotten of [0, 4, 4]) {
+        more = { above: "south", change: "few", forgotten };
+        await scheduler.wait(2);
+        expect(await sharing.sendSums(key)).toBeNull();
+      }
+      // The rung above has seen what was withdrawn.
+      expect(given).toMatchObject({ sent: [{ backbone, classes }] });
     });
     expect(calls).toEqual([
       "PUT north/contributions/press",
       "DELETE north/contributions/press",
       "PUT south/contributions/press",
+      "DELETE south/contributions/press",
     ]);
   });
 });
@@ -260,7 +303,7 @@ describe("a region with open labels", () => {
     // One token leaves room for the others.
     const labels = Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`label ${i}`, 5]));
     expect(await problemOf(await call("PUT", pathOf("d4", open), { body: contribution(labels) }))).toEqual([
-      422,
+      409,
       expect.stringMatching(/at most 50 labels/),
     ]);
     const opened = new TestRegion(open);

@@ -1,9 +1,9 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
-import { classCounts, sharesOf } from "#core/head/contribution.ts";
+import { changeOf, classCounts, classTotals } from "#core/head/contribution.ts";
 import { addRow, addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { softLabelOf } from "#core/regress/soft-label.ts";
 import { idAbove, regionAbove } from "#core/rung/id-above.ts";
-import type { LabelsForAbove, SampleChanges, StoredSample, SumsForAbove } from "../api.ts";
+import type { LabelsForAbove, SampleChanges, StoredSample, SumsForAbove, SumsLimits } from "../api.ts";
 import { wholeRegion } from "../api.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { Samples } from "../tables/samples.ts";
@@ -49,34 +49,49 @@ export class ForAbove {
 
   /**
    * Returns the sums of what was learned on site: without labels that came from above, that are not trusted, that went up as
-   * samples before, or of a class with fewer than `minLabels` of them. Null where fewer are left in all.
+   * samples before, or that are fewer than `minLabels` of a class, in all or since the sums that were sent before. `sums` is
+   * null where fewer are left. Archived samples can't be left out.
    */
-  async sumsOf({ minLabels, sentThrough }: { minLabels: number; sentThrough: number }): Promise<SumsForAbove | null> {
+  async sumsOf({ minLabels, sentThrough, sent }: SumsLimits): Promise<SumsForAbove | null> {
     const manifest = await this.needs.manifest();
     if (!manifest) return null;
     const { thin, labels: names, number, policy } = manifest;
     const { embeddings, samples, region } = this.needs;
     const backbone = thin.backbone.sha256;
-    const { width, classes } = thin.head;
-    const sums = this.needs.sums.readAll(backbone, width, classes).reduce((all, fold) => addSums(all, fold));
+    const { head } = thin;
+    const sums = this.needs.sums.readAll(backbone, head.width, head.classes).reduce((all, fold) => addSums(all, fold));
     const subtract = (rows: ReturnType<Embeddings["countedWithout"]>) => {
       for (const { vector, label, weight } of rows) {
         addRow(sums, { vector, label: number ? softLabelOf(number.bins, label) : label, weight: -weight });
       }
     };
-    subtract(embeddings.countedWithout(backbone, { sentThrough, classes: [] }));
+    subtract(embeddings.countedWithout(backbone, { sentThrough }));
+    const before = sent.find((one) => one.backbone === backbone)?.classes ?? [];
     if (!number) {
-      const few = classCounts(sums, 1).flatMap((count, label) => (count > 0 && count < minLabels ? [label] : []));
-      if (few.length > 0) subtract(embeddings.countedWithout(backbone, { sentThrough, classes: few }));
+      const labelsBefore = new Map(before.map(([name, labels]) => [name, labels]));
+      const newest = classCounts(sums, 1).map((count, label) => {
+        return leftOut(count, labelsBefore.get(names[label] as string) ?? 0, minLabels);
+      });
+      if (newest.some((count) => count > 0)) subtract(embeddings.countedWithout(backbone, { sentThrough, newest }));
     }
     const labels = labelsIn(sums);
-    const isFew = classCounts(sums, sharesOf(number !== undefined)).every((count) => count === 0) || labels < minLabels;
+    // Of a class whose few labels are archived.
+    const isFew = !number && classCounts(sums, 1).some((count) => count > 0 && count < minLabels);
+    const isWithheld = isFew || labels < minLabels;
     const above = regionAbove(policy.regions, region);
+    const classes = await classTotals(sums, names, number !== undefined);
+    const change = changeOf(before, classes, minLabels);
     const forgotten = samples.lastForgotten();
-    return isFew
-      ? { above, backbone, names, labels: 0, forgotten, sums: null }
-      : { above, backbone, names, labels, forgotten, sums: encodeSums(sums).buffer };
+    const own = { above, backbone, names, forgotten, classes, change };
+    return isWithheld ? { ...own, labels: 0, sums: null } : { ...own, labels, sums: encodeSums(sums).buffer };
   }
+}
+
+/** Returns how many of a class's newest labels are left out: all where it has few, else those since `before` where these are few. */
+function leftOut(count: number, before: number, minLabels: number): number {
+  if (count < minLabels) return count;
+  const added = count - before;
+  return added > 0 && added < minLabels ? added : 0;
 }
 
 /** Whether a label was given here or further below: those of the rungs above came from there. */

@@ -112,20 +112,27 @@ export class Embeddings {
   }
 
   /**
-   * Returns what the sums of train contain of samples that are not to go up. Without classes: of labels that are not trusted,
-   * that the origin or people above gave, or that changed last in a revision that went up; with classes: of the other labels of these.
+   * Returns what the sums of train contain of samples that are not to go up. Without `newest`: of labels that are not trusted,
+   * that the origin or people above gave, or that changed last in a revision that went up; with it, of the newest other labels,
+   * so many of each class.
    */
   countedWithout(
     backbone: string,
-    { sentThrough, classes }: { sentThrough: number; classes: readonly number[] },
+    { sentThrough, newest }: { sentThrough: number; newest?: readonly number[] },
   ): { vector: Int16Array; label: number; weight: number }[] {
     const fromAbove = "s.source = 'origin' OR (s.source = 'human' AND s.labelledBy IS NULL)";
     const isLeft = `(s.trusted = 0 OR ${fromAbove} OR s.revision <= ?2)`;
-    const which = classes.length === 0 ? isLeft : `NOT ${isLeft} AND e.label IN (SELECT value FROM json_each(?3))`;
+    const isCounted = "e.backbone = ?1 AND s.split = 'train' AND e.weight > 0";
+    const query = newest
+      ? `SELECT vector, label, weight FROM (
+           SELECT e.vector, e.label, e.weight, row_number() OVER (PARTITION BY e.label ORDER BY s.revision DESC) AS place
+           FROM embeddings e JOIN samples s ON s.number = e.number WHERE ${isCounted} AND NOT ${isLeft})
+         JOIN json_each(?3) ON key = label AND place <= value`
+      : `SELECT e.vector, e.label, e.weight FROM embeddings e JOIN samples s ON s.number = e.number
+         WHERE ${isCounted} AND ${isLeft}`;
     const rows = this.sql.exec<{ vector: ArrayBuffer; label: number; weight: number }>(
-      `SELECT e.vector, e.label, e.weight FROM embeddings e JOIN samples s ON s.number = e.number
-       WHERE e.backbone = ?1 AND s.split = 'train' AND e.weight > 0 AND ${which}`,
-      ...[backbone, sentThrough, ...(classes.length === 0 ? [] : [JSON.stringify(classes)])],
+      query,
+      ...[backbone, sentThrough, ...(newest ? [JSON.stringify(newest)] : [])],
     );
     return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Bins } from "#core/contract/index.ts";
-import { placeClasses, sharesOf, sumsFault } from "#core/head/contribution.ts";
+import { type ClassTotal, changeOf, classTotals, placeClasses, sharesOf, sumsFault } from "#core/head/contribution.ts";
 import { addRow, emptySums, type Sums } from "#core/head/sums.ts";
 import { softLabelOf } from "#core/regress/soft-label.ts";
 import { seeded } from "../../helpers/random.ts";
@@ -59,5 +59,24 @@ describe("sums that came from elsewhere", () => {
   it("have their classes in another order, among others", () => {
     const placed = placeClasses(sumsOf([0, 0, 1]), [3, 0, 1], 4);
     expect(placed).toEqual(sumsOf([3, 3, 0], 6, 4));
+  });
+});
+
+describe("a change of sums", () => {
+  it("is of few labels where a class has changed by fewer than the minimum, also with as many labels as before", async () => {
+    const names = ["a", "b", "c"];
+    const before = await classTotals(sumsOf([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]), names, false);
+    expect(before.map(([name, labels]) => [name, labels])).toEqual([
+      ["a", 5],
+      ["b", 5],
+    ]);
+    const changes = (now: ClassTotal[]) => changeOf(before, now, 5);
+    const [a, b] = before as [ClassTotal, ClassTotal];
+    expect([changes(before), changes([b, a])]).toEqual(["none", "none"]);
+    expect(changes(await classTotals(sumsOf([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]), names, false))).toBe("few");
+    expect(changes([a, ["b", 5, "other"]])).toBe("few");
+    expect([changes([a]), changes([a, ["b", 10, "other"], ["c", 5, "new"]])]).toEqual(["enough", "enough"]);
+    const numbers = await classTotals(sumsOf([0, 0, 0, 0, 0, 1]), names, true);
+    expect(numbers).toEqual([["", 6, expect.stringMatching(/^[0-9a-f]{64}$/)]]);
   });
 });

@@ -1,4 +1,5 @@
 import { Matrix } from "ml-matrix";
+import { sha256Hex } from "../hash.ts";
 import { factorInPlace } from "./cholesky.ts";
 import { labelShares } from "./label.ts";
 import { emptySums, labelsIn, labelWeightUnit, type Sums } from "./sums.ts";
@@ -93,6 +94,38 @@ export function placeClasses({ width, classes: own, values }: Sums, places: read
     }
   }
   return placed;
+}
+
+/** A class in sums: its full labels, and a hash of the sum of their embeddings. */
+export type ClassTotal = [name: string, labels: number, sha256: string];
+
+/** Lists the classes that have labels; numbers, whose labels are spread over all classes, are one class. */
+export async function classTotals(sums: Sums, names: readonly string[], isNumber: boolean): Promise<ClassTotal[]> {
+  const { width, classes, values } = sums;
+  if (isNumber) return [["", labelsIn(sums), await sha256Hex(values)]];
+  const n = width + 1;
+  const moments = (n * (n + 1)) / 2;
+  const totals = classCounts(sums, 1).map(async (labels, c): Promise<ClassTotal> => {
+    const column = Float64Array.from({ length: n }, (_, i) => values[moments + i * classes + c] as number);
+    return [names[c] as string, labels, await sha256Hex(column)];
+  });
+  return (await Promise.all(totals)).filter(([, labels]) => labels > 0);
+}
+
+/** How sums differ from those that were sent before. `few`: by so few labels of a class that the difference may show an embedding. */
+export type ChangeOfSums = "none" | "few" | "enough";
+
+/** Compares the classes of sums with those that were sent before: each has to change by no label, or by at least `minLabels`. */
+export function changeOf(before: readonly ClassTotal[], now: readonly ClassTotal[], minLabels: number): ChangeOfSums {
+  const byName = (totals: readonly ClassTotal[]) => new Map(totals.map(([name, ...total]) => [name, total]));
+  const [was, is] = [byName(before), byName(now)];
+  const changes = [...new Set([...was.keys(), ...is.keys()])].flatMap((name) => {
+    const [labelsBefore, hashBefore] = was.get(name) ?? [0, null];
+    const [labels, hash] = is.get(name) ?? [0, null];
+    return hash === hashBefore ? [] : [Math.abs(labels - labelsBefore)];
+  });
+  if (changes.length === 0) return "none";
+  return changes.every((labels) => labels >= minLabels) ? "enough" : "few";
 }
 
 /** Returns the shares of a full label in a model's sums. */

@@ -134,7 +134,12 @@ function refusalFault(call: Call, refusal: ContributionRefusal, { revision }: Ne
         next: `Send the present sums with a revision above ${refusal.revision}.`,
       });
     case "labels-full":
-      return invalid("labels", `at most ${refusal.max} labels that the model does not have, in a region`, "more");
+      return new FaultError({
+        kind: "conflict",
+        expected: `at most ${refusal.max} labels that the model does not have, in a region`,
+        received: "more",
+        next: "Send fewer of them, or those that GET of the contributions lists, or withdraw contributions that have others.",
+      });
     case "limited":
       return reached(call, refusal.limit);
   }
