@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile, rename, rm } from "node:fs/promises";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { startServer } from "./http-server.ts";
 import { root } from "./process.ts";
 import { hashOfSources } from "./sources.ts";
 
@@ -30,7 +29,7 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
   let sent = 0;
   const loaded = new Map<string, number>();
   let isCut = false;
-  const { url, stop } = await listening(async (request, response) => {
+  const { url, stop } = await startServer(async (request, response) => {
     const path = request.url ?? "/";
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
@@ -96,16 +95,4 @@ async function builtPage(): Promise<string> {
   // Another process may have built it meanwhile.
   await rename(fresh, folder).catch(() => rm(fresh, { recursive: true, force: true }));
   return folder;
-}
-
-async function listening(listener: RequestListener): Promise<{ url: string; stop: () => void }> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
 }

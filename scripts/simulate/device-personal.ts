@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Instance } from "#client/index.ts";
 import { createModel } from "#origin/import/create.ts";
 import { publish } from "#origin/publish.ts";
 import { seededRandom, shuffled } from "#origin/random.ts";
 import { DeviceTab } from "../local/device-tab.ts";
 import type { Place } from "./device-offline.ts";
+import { blocksOf, type Digit } from "./examples-data.ts";
 
 /** What a device learned by itself, in each choice of examples. */
 export interface Personal {
@@ -16,11 +16,6 @@ export interface Personal {
   afterWithdrawal: number;
   /** Whether the region's sums were bit for bit as before. */
   sumsRestored: boolean;
-}
-
-interface Digit {
-  label: string;
-  instance: Instance;
 }
 
 const model = "doodles";
@@ -91,16 +86,7 @@ async function accuracyOn(tab: DeviceTab, digits: readonly Digit[]): Promise<num
 
 const labelOf = (digit: number) => `digit ${digit}`;
 
-// Each of the 8 × 8 counts from 0 to 16 becomes 3 × 3 pixels, centred in 28 × 28.
 function digitOf(line: string): Digit {
   const values = line.split(",").map(Number);
-  const pixel = (row: number, column: number) => {
-    const [y, x] = [row, column].map((at) => Math.floor((at - 2) / 3)) as [number, number];
-    const isInside = y >= 0 && x >= 0 && y < 8 && x < 8;
-    return isInside ? Math.round(((values[8 * y + x] as number) * 255) / 16) : 0;
-  };
-  const instance = Array.from({ length: 28 }, (_, row) =>
-    Array.from({ length: 28 }, (_, column) => pixel(row, column)),
-  );
-  return { label: labelOf(values[64] as number), instance };
+  return { label: labelOf(values[64] as number), instance: blocksOf(values) };
 }

@@ -35,6 +35,17 @@ export function chooseExamples(digits: readonly Digit[], each: number, random: (
   return { taught: order.filter((one) => chosen.has(one)), rest: order.filter((one) => !chosen.has(one)) };
 }
 
+/** Returns a digit's picture of 28 × 28 without scaling: each count becomes 3 × 3 pixels, in the middle. */
+export function blocksOf(values: readonly number[]): number[][] {
+  const places = Array.from({ length: side }, (_, at) => Math.floor((at - 2) / 3));
+  const isInside = (place: number) => place >= 0 && place < counts;
+  return places.map((y) =>
+    places.map((x) =>
+      isInside(y) && isInside(x) ? Math.round(((values[counts * y + x] as number) * white) / mostCount) : 0,
+    ),
+  );
+}
+
 function pictureOf(values: readonly number[]): number[][] {
   const places = Array.from({ length: side }, (_, at) => {
     const place = Math.min(counts - 1, Math.max(0, ((at + 0.5) * counts) / side - 0.5));

@@ -8,6 +8,7 @@ import type { Instance } from "#core/contract/index.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { createModel } from "#origin/import/create.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
+import { blocksOf } from "#scripts/simulate/examples-data.ts";
 import { seeded } from "../helpers/random.ts";
 import { saveLayersModel } from "../helpers/saved-model.ts";
 import { rolloutOn, temporaryLadder } from "./ladder.ts";
@@ -127,21 +128,12 @@ function side(i: number): Shown {
   };
 }
 
-// Each of the 8 × 8 counts from 0 to 16 becomes 3 × 3 pixels, centred in 28 × 28.
 async function readDigits(): Promise<Shown[]> {
   const folder = join(shared, "data/optdigits");
   const files = ["optdigits.tra", "optdigits.tes"].map((file) => readFile(join(folder, file), "utf8"));
   const lines = (await Promise.all(files)).flatMap((text) => text.split("\n").filter((line) => line.trim() !== ""));
   return lines.map((line) => {
     const values = line.split(",").map(Number);
-    const pixel = (row: number, column: number) => {
-      const [y, x] = [row, column].map((at) => Math.floor((at - 2) / 3)) as [number, number];
-      const isInside = y >= 0 && x >= 0 && y < 8 && x < 8;
-      return isInside ? Math.round(((values[8 * y + x] as number) * 255) / 16) : 0;
-    };
-    const instance = Array.from({ length: 28 }, (_, row) =>
-      Array.from({ length: 28 }, (_, column) => pixel(row, column)),
-    );
-    return { label: `${values[64]}`, instance };
+    return { label: `${values[64]}`, instance: blocksOf(values) };
   });
 }
