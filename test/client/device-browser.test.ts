@@ -43,8 +43,9 @@ async function openPage(): Promise<Page> {
   return page;
 }
 
-async function open(page: Page): Promise<void> {
-  const options = { url: server.url, token: ladder.credentials.tokens.ask, model, region: "north" };
+async function open(page: Page, user?: string): Promise<void> {
+  const token = ladder.credentials.tokens.ask;
+  const options = { url: server.url, token, model, region: "north", ...(user === undefined ? {} : { user }) };
   await page.waitForFunction(() => "openDevice" in globalThis);
   await page.evaluate(async (given) => {
     const own = globalThis as unknown as Page0;
@@ -97,7 +98,7 @@ describe.skipIf(isSkipped)("a device in Chromium", () => {
     await second.close();
   });
 
-  it("learns in its worker, and shows a page that opens later what it was taught", async () => {
+  it("learns in its worker, and shows a page that opens later what it was taught, unless another user opens it", async () => {
     const page = await openPage();
     const sent = server.sentBytes();
     const lesson = await page.evaluate(async () => {
@@ -115,6 +116,9 @@ describe.skipIf(isSkipped)("a device in Chromium", () => {
     ]);
     const refused = page.evaluate(() => (globalThis as unknown as Page0).device.ask({ x0: "warm" }));
     await expect(refused).rejects.toThrow(/does not match the model's input: .*x0/);
+    await page.reload();
+    await open(page, "another");
+    expect(await page.evaluate(() => (globalThis as unknown as Page0).device.taught())).toEqual([]);
     await page.close();
   });
 

@@ -31,3 +31,28 @@ it("has room again once a question was refused, or another page has sent one", a
   outbox.changed();
   expect(await outbox.room()).toBe(outboxMax);
 });
+
+it("sends nothing before the time that the rung above has named, whatever else is asked", async () => {
+  const storage = memoryStorage();
+  let requests = 0;
+  const problem = { type: "about:blank", title: "Too many requests", detail: "", operation: "ask", next: "" };
+  const outbox = new Outbox({
+    ...{ model: "shop", storage, write: storage.write, onAnswer: async () => {}, onRefused: async () => {} },
+    transport: new Transport({
+      ...{ url: "https://edge.test", tries: 1 },
+      fetch: async () => {
+        requests++;
+        return Response.json({ ...problem, status: 429, retryAfter: 60 }, { status: 429 });
+      },
+    }),
+  });
+  await storage.write(outbox.entriesOf([question("shop~north~1")]));
+  const done = outbox.run();
+  await expect.poll(() => outbox.fault).toContain("Too many requests");
+  await storage.write(outbox.entriesOf([question("shop~north~2")]));
+  outbox.sendSoon();
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(requests).toBe(1);
+  outbox.end();
+  await done;
+});

@@ -41,7 +41,7 @@ export async function answer(
     const below: DeviceAnswer = { ...reply.answer, rung: "device" };
     const given = lessons.head || lessons.open ? corrected(inference) : below;
     return {
-      ...{ question, inference: exactly(inference) },
+      ...{ question, inference },
       answer: withTop(given as never, question.top) as DeviceAnswer,
       isKnownBelow: reply.answer.accepted && given.label === reply.answer.label,
     };
@@ -90,8 +90,8 @@ export function withKnownCandidates(question: Question, labels: readonly string[
   return known.length > 0 ? { ...rest, ...limit, candidates: known } : null;
 }
 
-// The shortest numbers that are the same float32.
-function exactly({ embedding, scores, ...rest }: Inference): Inference {
+/** Shortens the numbers of an inference that is sent, to the digits that make the same float32. */
+export function shortened({ embedding, scores, ...rest }: Inference): Inference {
   const shortest = (value: number) => Number(value.toPrecision(9));
   return { ...rest, embedding: embedding.map(shortest), scores: scores.map(shortest) };
 }

@@ -16,7 +16,7 @@ import type { Contribution, DeviceStorage } from "./types.ts";
 const key = "contribution";
 const idBytes = 16;
 
-/** Under which id a device has contributed: nobody else knows it. */
+/** What a device has contributed last. Only the device knows the id. */
 interface Sent {
   id: string;
   revision: number;

@@ -10,13 +10,16 @@ const none: DeviceCounts = { asked: 0, accepted: 0, personal: 0, escalated: 0, a
 /** Counts what the device answers. The counts are written together with what they are about. */
 export class Counting {
   private readonly storage: DeviceStorage;
+  private readonly inTurn: (work: () => Promise<void>) => Promise<void>;
   /** What was counted here since the last write: other pages count too. */
   private added = { ...none };
   private written: Promise<void> = Promise.resolve();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(storage: DeviceStorage) {
+  /** @param inTurn does work that reads and writes the counts, one after another, also with other pages */
+  constructor(storage: DeviceStorage, inTurn: (work: () => Promise<void>) => Promise<void>) {
     this.storage = storage;
+    this.inTurn = inTurn;
   }
 
   async counts(): Promise<DeviceCounts> {
@@ -30,8 +33,7 @@ export class Counting {
 
   /** Writes the counts with other entries, after what is being written. */
   write(others: readonly Entry[]): Promise<void> {
-    const before = this.written.catch(() => {});
-    this.written = before.then(async () => {
+    this.written = this.inTurn(async () => {
       const { added } = this;
       this.added = { ...none };
       try {

@@ -1,5 +1,6 @@
 import { DeadlineError } from "../errors.ts";
 import type { WaitOptions } from "../requests.ts";
+import { DeviceError } from "./errors.ts";
 import type {
   Contribution,
   DeviceAnswer,
@@ -48,7 +49,10 @@ export class Device extends EventTarget {
     return this.api.ask([...inputs], options);
   }
 
-  /** Waits for the final answer of a question. Throws `DeadlineError` after the deadline; the question goes on. */
+  /**
+   * Waits for the final answer of a question. Throws `DeadlineError` after the deadline, while the question stays open, and
+   * `DeviceError` where it will have none.
+   */
   async wait(
     question: DeviceAnswer | Pick<DeviceAnswer, "id">,
     { deadlineMs, signal }: WaitOptions = {},
@@ -56,9 +60,11 @@ export class Device extends EventTarget {
     if ("status" in question && question.status === "answered") return question;
     const { id } = question;
     const { promise, resolve, reject } = Promise.withResolvers<DeviceAnswer>();
+    // It may reject before it is awaited.
+    promise.catch(() => {});
     const stops = [
       this.on("answer", (answer) => answer.id === id && resolve(answer)),
-      this.on("refused", (refused) => refused.id === id && reject(new Error(refused.reason))),
+      this.on("refused", (refused) => refused.id === id && reject(new DeviceError(refused.reason))),
     ];
     const timer =
       deadlineMs === undefined
@@ -77,8 +83,6 @@ export class Device extends EventTarget {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       for (const stop of stops) stop();
-      // Nobody waits for it any more.
-      promise.catch(() => {});
     }
   }
 
@@ -118,7 +122,7 @@ export class Device extends EventTarget {
     return this.api.contribute();
   }
 
-  /** Takes the contribution back: the region's sums are as if it had never come. Returns whether there was one. */
+  /** Withdraws the contribution: the region's sums are as without it, bit for bit. Returns whether there was one. */
   withdraw(): Promise<boolean> {
     return this.api.withdraw();
   }

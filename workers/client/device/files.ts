@@ -29,15 +29,19 @@ export async function fileStorage(folder: string): Promise<DeviceStorage> {
     }
     for (const [key, value] of changes) if (value === undefined) await rm(pathOf(key), { force: true });
   };
+  const keysOf = async (prefix: string) => {
+    const keys = (await readdir(folder)).flatMap((file) =>
+      file.endsWith(suffix) ? [decodeURIComponent(file.slice(0, -suffix.length))] : [],
+    );
+    return keys.filter((key) => key.startsWith(prefix)).sort();
+  };
   let last: Promise<void> = Promise.resolve();
   return {
     get: read,
-    async list(prefix, limit = Number.POSITIVE_INFINITY) {
-      const keys = (await readdir(folder)).flatMap((file) =>
-        file.endsWith(suffix) ? [decodeURIComponent(file.slice(0, -suffix.length))] : [],
-      );
-      const own = keys.filter((key) => key.startsWith(prefix)).sort();
-      return Promise.all(own.slice(0, limit).map(async (key): Promise<[string, unknown]> => [key, await read(key)]));
+    keys: keysOf,
+    async list(prefix, limit) {
+      const keys = (await keysOf(prefix)).slice(0, limit);
+      return Promise.all(keys.map(async (key): Promise<[string, unknown]> => [key, await read(key)]));
     },
     write(changes) {
       // One after another: two of them may have a key in common.

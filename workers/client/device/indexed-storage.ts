@@ -1,3 +1,4 @@
+import { DeviceError } from "./errors.ts";
 import type { DeviceStorage } from "./types.ts";
 
 const store = "entries";
@@ -9,11 +10,19 @@ export async function indexedStorage(name: string): Promise<DeviceStorage> {
   const database = await resultOf(opening);
   // Another page deletes it: this one must not hold it open.
   database.onversionchange = () => database.close();
-  const reading = () => database.transaction(store).objectStore(store);
+  const begin = (mode: IDBTransactionMode) => {
+    try {
+      return database.transaction(store, mode);
+    } catch {
+      throw new DeviceError("The storage of this device is closed: a page has deleted it. Open the device again.");
+    }
+  };
+  const reading = () => begin("readonly").objectStore(store);
   return {
-    get: (key) => resultOf(reading().get(key)),
+    get: async (key) => resultOf(reading().get(key)),
+    keys: async (prefix) => (await resultOf(reading().getAllKeys(rangeOf(prefix)))).map(String),
     async list(prefix, limit) {
-      const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+      const range = rangeOf(prefix);
       const from = reading();
       const [keys, values] = await Promise.all([
         resultOf(from.getAllKeys(range, limit)),
@@ -21,8 +30,8 @@ export async function indexedStorage(name: string): Promise<DeviceStorage> {
       ]);
       return keys.map((key, i) => [String(key), values[i]]);
     },
-    write(changes) {
-      const transaction = database.transaction(store, "readwrite");
+    async write(changes) {
+      const transaction = begin("readwrite");
       const to = transaction.objectStore(store);
       for (const [key, value] of changes) {
         if (value === undefined) to.delete(key);
@@ -35,6 +44,10 @@ export async function indexedStorage(name: string): Promise<DeviceStorage> {
     },
     close: () => database.close(),
   };
+}
+
+function rangeOf(prefix: string): IDBKeyRange {
+  return IDBKeyRange.bound(prefix, `${prefix}\uffff`);
 }
 
 function resultOf<T>(request: IDBRequest<T>): Promise<T> {

@@ -3,13 +3,18 @@ import type { DeviceStorage } from "./types.ts";
 /** Keeps everything in memory: it is gone with the process. */
 export function memoryStorage(): DeviceStorage {
   const entries = new Map<string, unknown>();
+  const keysOf = (prefix: string) => [...entries.keys()].filter((key) => key.startsWith(prefix)).sort();
   return {
     async get(key) {
       return entries.get(key);
     },
-    async list(prefix, limit = Number.POSITIVE_INFINITY) {
-      const found = [...entries].filter(([key]) => key.startsWith(prefix));
-      return found.sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, limit);
+    async keys(prefix) {
+      return keysOf(prefix);
+    },
+    async list(prefix, limit) {
+      return keysOf(prefix)
+        .slice(0, limit)
+        .map((key) => [key, entries.get(key)]);
     },
     async write(changes) {
       for (const [key, value] of changes) {

@@ -55,8 +55,7 @@ export class Models {
     const { model, region, transport, storage } = this.needs;
     const path = `${regionPath(model, region)}/serving`;
     const parsed = servingSchema.safeParse(await transport.json({ method: "GET", path }));
-    if (!parsed.success)
-      throw new DeviceError(`${model} is served in a way that this release does not know: update it.`);
+    if (!parsed.success) throw unknownForm(model);
     const serving = parsed.data;
     const before = ((await storage.get(keptKey)) as Kept | undefined) ?? null;
     if (before) refuseOlder(serving, before.serving);
@@ -94,7 +93,9 @@ export class Models {
     const { model, region, transport } = this.needs;
     const path = `${regionPath(model, region)}/contributions`;
     try {
-      return openSumsSchema.parse(await transport.json({ method: "GET", path }));
+      const parsed = openSumsSchema.safeParse(await transport.json({ method: "GET", path }));
+      if (!parsed.success) throw unknownForm(model);
+      return parsed.data;
     } catch (error) {
       // 409: labels are listed. 405: the rung above is of an earlier release.
       if (error instanceof ProblemError && [404, 405, 409].includes(error.status)) return null;
@@ -130,9 +131,13 @@ export class Models {
     const head = regional.head?.manifest.head.blob;
     const used = [thin.backbone.topology, ...thin.backbone.shards, thin.head.blob, ...(head ? [head] : [])];
     const keys = new Set(used.map(({ sha256 }) => blobKey(sha256)));
-    const stored = await this.needs.storage.list(blobKey(""));
-    await this.needs.storage.write(stored.flatMap(([key]) => (keys.has(key) ? [] : [[key, undefined] as const])));
+    const stored = await this.needs.storage.keys(blobKey(""));
+    await this.needs.storage.write(stored.filter((key) => !keys.has(key)).map((key) => [key, undefined] as const));
   }
+}
+
+function unknownForm(model: string): DeviceError {
+  return new DeviceError(`'${model}' is served in a form that this release does not know. Update @upriver/client.`);
 }
 
 /** Throws for a state that is older than one that was seen: of an old copy of the registry, or repeated by somebody. */

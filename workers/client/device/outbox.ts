@@ -24,13 +24,13 @@ const batchBytes = 1024 * 1024;
 const readIds = 256;
 /** Questions that wait or are open at most: a device without a network for good must not fill its disk. */
 export const outboxMax = 10_000;
-/** How long a request waits for the rungs above: the next ones are not far behind. */
+/** How long a request waits for the rungs above. Short, since the next requests wait behind it. */
 const waitSeconds = 1;
 const firstPauseMs = 1_000;
 const maxPauseMs = 60_000;
 /** An open question is looked at again after this share of its age. */
 const ageShare = 0.1;
-/** Problems that are the question's own, so that it is never taken. */
+/** Statuses that are the question's own fault: it is refused however often it is sent. */
 const refusedStatuses = new Set([400, 409, 413, 415, 422]);
 
 /** A question that was sent, and when to look for its answer. */
@@ -50,6 +50,8 @@ export class Outbox {
   private readonly ended = new AbortController();
   private wake: () => void = () => {};
   private failures = 0;
+  /** Until when the rung above wants no request, ms since 1970: its last `Retry-After`. */
+  private limitedUntil = 0;
   /** How many questions wait or are open; null until it is known, and after any has left, or come from another page. */
   private stored: number | null = null;
   /** Why the last try to send or to read failed; null where it did not. */
@@ -62,11 +64,11 @@ export class Outbox {
   /** Returns how many more questions may wait. */
   async room(): Promise<number> {
     const { storage } = this.needs;
-    this.stored ??= (await storage.list(waitingPrefix)).length + (await storage.list(sentPrefix)).length;
+    this.stored ??= (await storage.keys(waitingPrefix)).length + (await storage.keys(sentPrefix)).length;
     return Math.max(0, outboxMax - this.stored);
   }
 
-  /** The entries that make questions wait, once they are written. */
+  /** Returns the entries of questions; written, they wait to be sent. */
   entriesOf(questions: readonly Question[]): [key: string, value: Question][] {
     if (this.stored !== null) this.stored += questions.length;
     return questions.map((question) => [waitingPrefix + question.id, question]);
@@ -77,8 +79,9 @@ export class Outbox {
     this.stored = null;
   }
 
-  /** Tries again at once: there is something to send, or a network again. */
+  /** Tries again at once: there is something to send, or a network again. A limit of the rung above still holds. */
   sendSoon(): void {
+    if (Date.now() < this.limitedUntil) return;
     this.failures = 0;
     this.wake();
   }
@@ -86,7 +89,7 @@ export class Outbox {
   /** Returns how many questions wait, and how many are open above. */
   async counts(): Promise<{ waiting: number; open: number }> {
     const { storage } = this.needs;
-    const [waiting, open] = await Promise.all([storage.list(waitingPrefix), storage.list(sentPrefix)]);
+    const [waiting, open] = await Promise.all([storage.keys(waitingPrefix), storage.keys(sentPrefix)]);
     return { waiting: waiting.length, open: open.length };
   }
 
@@ -130,6 +133,7 @@ export class Outbox {
     } catch (error) {
       this.fault = error instanceof Error ? error.message : String(error);
       const retryAfter = error instanceof ProblemError ? (error.problem.retryAfter ?? 0) : 0;
+      this.limitedUntil = Date.now() + Math.min(maxPauseMs, retryAfter * 1_000);
       const growing = firstPauseMs * 2 ** Math.min(this.failures++, 6) * (0.5 + Math.random() / 2);
       return Math.min(maxPauseMs, Math.max(growing, retryAfter * 1_000));
     }
@@ -155,7 +159,7 @@ export class Outbox {
     const path = `${modelPath(model)}/ask`;
     const headers = { prefer: `wait=${waitSeconds}` };
     try {
-      // When it was asked is for a rung to say.
+      // Only a rung may say when a question was asked.
       const body = { questions: questions.map(({ at: _, ...draft }) => draft) };
       const sent = transport.json<{ answers: Answer[] }>({ method: "POST", path, headers, body });
       await this.take(questions, (await sent).answers);

@@ -1,8 +1,8 @@
 import type { Answer, Question } from "../../core/contract/index.ts";
 import { quantise } from "../../core/head/embedding.ts";
 import { rungHostOf } from "../../core/rung-kind.ts";
-import { Transport } from "../transport.ts";
-import { answer, questionOf, withKnownCandidates } from "./answering.ts";
+import { pause, Transport } from "../transport.ts";
+import { answer, questionOf, shortened, withKnownCandidates } from "./answering.ts";
 import { Contributing } from "./contributing.ts";
 import { Counting } from "./counting.ts";
 import { DeviceError } from "./errors.ts";
@@ -33,11 +33,13 @@ import type {
 const defaultUpdateSeconds = 300;
 /** Final answers that `wait` still knows. */
 const recentAnswers = 1_000;
+/** How much later than its write to the storage another page's message about an answer may arrive. */
+const messageDelayMs = 250;
 
 /** Opens the model side of a device: in a page's worker, in a worker, or in Node. */
 export async function openRuntime(options: RuntimeOptions, emit: Emit): Promise<DeviceApi> {
-  const { url, model, region } = options;
-  const name = `upriver ${new URL(url).origin} ${model} ${region}`;
+  const { url, model, region, user } = options;
+  const name = `upriver ${new URL(url).origin} ${model} ${region}${user === undefined ? "" : ` ${user}`}`;
   const isIndexed = options.storage === undefined && typeof indexedDB !== "undefined";
   const storage = options.storage ?? (isIndexed ? await indexedStorage(name) : memoryStorage());
   const runtime = new Runtime(options, emit, storage, isIndexed ? name : null);
@@ -74,8 +76,8 @@ class Runtime implements DeviceApi {
     this.contributing = new Contributing(storage, transport);
     this.lessons = new Lessons(storage);
     this.teaching = new Teaching(this.lessons);
-    this.counting = new Counting(storage);
     this.shared = new Shared(name, (message) => this.heard(message as Heard));
+    this.counting = new Counting(storage, (work) => this.shared.inTurn("counts", work));
     this.outbox = new Outbox({
       ...{ model, storage, write: (entries) => this.counting.write(entries) },
       // It tries again by itself, as long as it takes.
@@ -99,7 +101,7 @@ class Runtime implements DeviceApi {
 
   async ask(inputs: DeviceInput[], options: DeviceAskOptions): Promise<DeviceAnswer[]> {
     const questions = await Promise.all(inputs.map((input) => questionOf(this.current(), input, options)));
-    // Of now: one before may be released meanwhile.
+    // Read again: the version before may have been released meanwhile.
     const served = this.current();
     const { manifest } = served;
     const answered = await answer(served, this.lessons, questions);
@@ -116,7 +118,7 @@ class Runtime implements DeviceApi {
       if (!up) return given;
       // No rung will improve it.
       if (rising.length >= room) return { ...given, degraded: true };
-      rising.push({ ...up, inference });
+      rising.push({ ...up, inference: shortened(inference) });
       return { ...given, status: "open" };
     });
     if (rising.length > 0) {
@@ -133,13 +135,14 @@ class Runtime implements DeviceApi {
   async known(id: string): Promise<DeviceAnswer | null> {
     const known = this.recent.get(id);
     if (known || (await this.outbox.has(id))) return known ?? null;
-    const gone = this.recent.get(id);
-    if (gone) return gone;
+    if (!this.recent.has(id)) await pause(messageDelayMs, undefined);
+    const settled = this.recent.get(id);
+    if (settled) return settled;
     throw new DeviceError(`Question ${id} does not wait for an answer here. GET /v1/questions/{id} may know it.`);
   }
 
   async learn(input: DeviceInput, label: string): Promise<Lesson> {
-    const lesson = await this.teaching.learn(this.current(), input, label);
+    const lesson = await this.shared.inTurnHere("lessons", () => this.teaching.learn(this.current(), input, label));
     this.tellLessons();
     return lesson;
   }
@@ -153,7 +156,7 @@ class Runtime implements DeviceApi {
   }
 
   async importHead(head: ExportedHead): Promise<TaughtLabel[]> {
-    await this.teaching.import(this.current(), head);
+    await this.shared.inTurnHere("lessons", () => this.teaching.import(this.current(), head));
     this.tellLessons();
     return this.lessons.taught();
   }
@@ -166,11 +169,13 @@ class Runtime implements DeviceApi {
 
   // In turn: two first ones would have two ids, of which one is known for a withdrawal.
   contribute(): Promise<Contribution> {
-    return this.shared.inTurn(async () => this.contributing.contribute(this.current(), this.lessons.usable()));
+    return this.shared.inTurn("contribution", async () =>
+      this.contributing.contribute(this.current(), this.lessons.usable()),
+    );
   }
 
   withdraw(): Promise<boolean> {
-    return this.shared.inTurn(async () => this.contributing.withdraw(this.current()));
+    return this.shared.inTurn("contribution", async () => this.contributing.withdraw(this.current()));
   }
 
   async state(): Promise<DeviceState> {
@@ -229,7 +234,7 @@ class Runtime implements DeviceApi {
       this.fault = null;
       if (!newer) return false;
       const isFirst = this.served === null;
-      await this.serve(newer);
+      await this.shared.inTurnHere("lessons", () => this.serve(newer));
       if (!isFirst) void this.emit("update", await this.state());
       return true;
     } catch (error) {
@@ -238,6 +243,7 @@ class Runtime implements DeviceApi {
     }
   }
 
+  // In turn with lessons: none is embedded by a network that is released, or is left behind by the next one.
   private async serve(served: Served): Promise<void> {
     const taught = await this.teaching.prepare(served);
     const before = this.served;

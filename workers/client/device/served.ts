@@ -37,7 +37,7 @@ export async function loadServed(
   keys: DeviceKeys,
   read: ReadBlob,
 ): Promise<Served> {
-  // What serves the rung above by another network says nothing of this one.
+  // Head, rule and certificate of the rung above hold for its own network alone.
   const isSame = serving.backbone === manifest.thin.backbone.sha256;
   const regional = isSame ? await regionalOf(manifest, serving, keys, read) : { head: null, rule: null };
   const network = await loadNetwork(servingEngine, manifest.thin, read);

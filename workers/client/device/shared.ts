@@ -3,7 +3,7 @@ export class Shared {
   private readonly name: string | null;
   private readonly channel: BroadcastChannel | null;
   private readonly ended = new AbortController();
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly last = new Map<string, Promise<unknown>>();
 
   /** @param name of what they share; null where nothing is shared */
   constructor(name: string | null, onMessage: (message: unknown) => void) {
@@ -26,11 +26,19 @@ export class Shared {
     });
   }
 
-  /** Does work once the work before it is done, also that of other pages. */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.name !== null) return navigator.locks.request(`${this.name} in turn`, work) as Promise<T>;
-    const done = this.last.then(work);
-    this.last = done.catch(() => {});
+  /** Does work once earlier work on the same thing is done, also that of other pages. */
+  inTurn<T>(on: string, work: () => Promise<T>): Promise<T> {
+    if (this.name === null) return this.inTurnHere(on, work);
+    return navigator.locks.request(`${on} of ${this.name}`, work) as Promise<T>;
+  }
+
+  /** Does work once earlier work of this page on the same thing is done. */
+  inTurnHere<T>(on: string, work: () => Promise<T>): Promise<T> {
+    const done = (this.last.get(on) ?? Promise.resolve()).then(work);
+    this.last.set(
+      on,
+      done.catch(() => {}),
+    );
     return done;
   }
 

@@ -14,6 +14,8 @@ export interface DeviceKeys {
 export interface DeviceStorage {
   /** Returns the value of a key; undefined where there is none. */
   get(key: string): Promise<unknown>;
+  /** Lists the keys that begin with a prefix, in their order. */
+  keys(prefix: string): Promise<string[]>;
   /** Lists the entries whose keys begin with a prefix, in the order of their keys, `limit` at most. */
   list(prefix: string, limit?: number): Promise<[key: string, value: unknown][]>;
   /** Writes entries; `undefined` deletes one. All or none, or else in their order, deletions last. */
@@ -27,6 +29,11 @@ export interface DeviceOptions {
   url: string;
   /** A token with the scope `ask`: ids of questions that wait belong to it. */
   token: string;
+  /**
+   * Who uses the device, where several people use one browser: in IndexedDB each has lessons and open questions of their own.
+   * Without it all users of an origin share them.
+   */
+  user?: string;
   model: string;
   /** The region whose head answers; its questions escalate there. */
   region: string;
@@ -46,7 +53,10 @@ export interface DeviceOptions {
   fetch?: typeof fetch;
 }
 
-/** What a device is asked about: an instance, or a picture. Pictures need a browser, since Node can't read them. */
+/**
+ * What a device is asked about: an instance, or a picture. Pictures need a browser, since Node can't read them. An `ImageBitmap`
+ * is moved to the worker and closed, so that it can be given once.
+ */
 export type DeviceInput = Instance | Picture | ImageBitmap | ImageData;
 
 /** What a question may say. */
@@ -73,7 +83,7 @@ export interface RefusedQuestion {
   reason: string;
 }
 
-/** What became of a lesson. */
+/** What the device knows of a label after a lesson. */
 export interface Lesson {
   label: string;
   /** Whether the model does not have this label. */
