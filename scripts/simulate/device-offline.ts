@@ -12,7 +12,7 @@ export interface Place {
   browser: Browser;
 }
 
-/** What came of questions that were asked offline. Counts of questions. */
+/** How many of the questions that were asked offline were accepted, escalated, delivered and right. */
 export interface Offline {
   questions: number;
   region: string;

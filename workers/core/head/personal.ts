@@ -31,7 +31,7 @@ const negligible = 1e-4;
  * Gammerman & Vovk, "Ridge regression learning algorithm in dual variables", 1998), whose solution is the same.
  *
  * Measured on doodlenet (345 classes, width 512) with ten images of each of five digits, over five seeds: accuracy on other
- * images of the five, and the share of 300 pictures of clothes that are taken for a digit (`simulate device`):
+ * images of the five (as `simulate device` prints it), and the share of 300 pictures of clothes that are taken for a digit:
  *
  * | λ | no background | | 20 rows of it | | 64 rows | |
  * |---|---|---|---|---|---|---|

@@ -37,7 +37,11 @@ function Model({ session, model }: { session: Session; model: string }) {
         state.task === "tensor" ? (
           <TryTensors client={client} state={state} />
         ) : (
-          <Where state={state} ladder={<Ask session={session} state={state} manifest={manifest} />} />
+          <Where
+            user={session.token.id}
+            state={state}
+            ladder={<Ask session={session} state={state} manifest={manifest} />}
+          />
         )
       }
     </Loaded>
@@ -48,7 +52,7 @@ type Classifier = Exclude<ModelState, { task: "tensor" }>;
 type Way = "form" | "picture" | "json";
 
 /** Asks the ladder, or runs the model in this browser. */
-function Where({ state, ladder }: { state: Classifier; ladder: ComponentChildren }) {
+function Where({ user, state, ladder }: { user: string; state: Classifier; ladder: ComponentChildren }) {
   const [isHere, setHere] = useState(false);
   return (
     <>
@@ -60,7 +64,7 @@ function Where({ state, ladder }: { state: Classifier; ladder: ComponentChildren
           On this device
         </button>
       </fieldset>
-      {isHere ? <OnThisDevice state={state} /> : ladder}
+      {isHere ? <OnThisDevice state={state} user={user} /> : ladder}
     </>
   );
 }

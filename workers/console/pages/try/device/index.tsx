@@ -12,10 +12,10 @@ import { DeviceResult } from "./result.tsx";
 import { useDevice } from "./use-device.ts";
 
 /** Runs the model in this browser: it answers what its rule accepts, escalates the rest, and can be taught. */
-export function DevicePage({ state: { model, policy, ...shown } }: OnThisDeviceProps) {
-  const { keys, parent } = policy.regions;
+export function DevicePage({ state: shown, user }: OnThisDeviceProps) {
+  const { keys, parent } = shown.policy.regions;
   const [region, setRegion] = useState(keys[0] ?? parent);
-  const { device, state, error, refresh } = useDevice(model, region);
+  const { device, state, error, refresh } = useDevice(shown.model, region, user);
   return (
     <>
       <label class="device-region">
@@ -30,7 +30,7 @@ export function DevicePage({ state: { model, policy, ...shown } }: OnThisDeviceP
       </label>
       {error && <ProblemNotice error={error} />}
       {!device && !error && <p class="loading">Loading the model …</p>}
-      {device && state && <Open device={device} state={state} shown={{ model, policy, ...shown }} refresh={refresh} />}
+      {device && state && <Open device={device} state={state} shown={shown} refresh={refresh} />}
     </>
   );
 }

@@ -35,12 +35,18 @@ function Teaching({ device, labels, onTaught }: Props) {
   const [taught, setTaught] = useState<TaughtLabel[]>([]);
   const [progress, setProgress] = useState<number | null>(null);
   const [error, setError] = useState<Error | null>(null);
+  const isGone = useRef(false);
+  useEffect(() => {
+    return () => {
+      isGone.current = true;
+    };
+  }, []);
   const read = () => device.taught().then(setTaught, setError);
   useEffect(() => void read(), [device]);
   const teach = async (label: string) => {
     setError(null);
     try {
-      for (let taken = 0; taken < lessonFrames; ) {
+      for (let taken = 0; taken < lessonFrames && !isGone.current; ) {
         const picture = await frame();
         if (!picture) continue;
         setProgress(taken);

@@ -12,7 +12,7 @@ interface Props {
   tookMs: number;
 }
 
-/** What the device answered, and what became of the question where it escalated. */
+/** What the device answered, and the final answer where it escalated. */
 export function DeviceResult({ first, final, tookMs }: Props) {
   if (!first) return <Empty title="No question asked on this device yet." />;
   return (

@@ -14,7 +14,7 @@ interface OpenedDevice {
 }
 
 /** Opens a model in this browser, and closes it with the page. */
-export function useDevice(model: string, region: string): OpenedDevice {
+export function useDevice(model: string, region: string, user: string): OpenedDevice {
   const [device, setDevice] = useState<Device | null>(null);
   const [state, setState] = useState<DeviceState | null>(null);
   const [error, setError] = useState<Error | null>(null);
@@ -22,7 +22,7 @@ export function useDevice(model: string, region: string): OpenedDevice {
     let isGone = false;
     let opened: Device | null = null;
     const open = async () => {
-      const own = await openInWorker({ url: location.origin, token: knownToken() ?? "", model, region });
+      const own = await openInWorker({ url: location.origin, token: knownToken() ?? "", user, model, region });
       if (isGone) return own.close();
       opened = own;
       const show = async () => setState(await own.state());
@@ -38,7 +38,7 @@ export function useDevice(model: string, region: string): OpenedDevice {
       isGone = true;
       void opened?.close();
     };
-  }, [model, region]);
+  }, [model, region, user]);
   const refresh = () => void device?.state().then(setState);
   return { device, state, error, refresh };
 }
