@@ -42,6 +42,11 @@ export function countAnswer(counts: RungCounts, accepted: boolean, ms: number, t
   counts.latencyMs += ms * times;
 }
 
+/** Returns the mean latency in ms; 0 without answers. */
+export function meanLatencyMs({ answered, latencyMs }: RungCounts): number {
+  return answered === 0 ? 0 : latencyMs / answered;
+}
+
 /**
  * Computes the `q` quantile of latency in ms, by linear interpolation within its bucket like Prometheus'
  * `histogram_quantile`. Returns null without answers, and the last bound for a quantile above it.

@@ -9,6 +9,11 @@ export const rungs = ["edge", "region", "origin", "human"] as const;
 export const rungSchema = z.enum(rungs);
 export type RungName = z.infer<typeof rungSchema>;
 
+/** Describes an object with one value for each rung. */
+export function eachRung<T extends z.ZodType>(value: T) {
+  return z.strictObject(Object.fromEntries(rungs.map((rung) => [rung, value])) as Record<RungName, T>);
+}
+
 /** An upper bound on the error rate of accepted answers, and the labels that prove it. */
 export const certificateSchema = z
   .strictObject({

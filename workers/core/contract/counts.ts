@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { rungs } from "./answer.ts";
+import { eachRung } from "./answer.ts";
 
 const count = z.int().nonnegative();
 
@@ -40,12 +40,7 @@ export const countsSchema = z
     batchRows: count.optional(),
     /** Stored labels, by their source. */
     labels: z.strictObject({ truth: count, human: count, origin: count }),
-    rungs: z.strictObject(
-      Object.fromEntries(rungs.map((rung) => [rung, rungCountsSchema])) as Record<
-        (typeof rungs)[number],
-        typeof rungCountsSchema
-      >,
-    ),
+    rungs: eachRung(rungCountsSchema),
   })
   .meta({ id: "Counts" });
 /** Counts of questions, answers and labels. Every count only grows. */

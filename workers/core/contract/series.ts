@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { rungs } from "./answer.ts";
+import { eachRung } from "./answer.ts";
 import { modelNameSchema } from "./manifest.ts";
 
 /** What a series shows: the length of a step, and how many there are. A model's steps of a month take at most 2 MB. */
@@ -22,9 +22,7 @@ export const seriesStepSchema = z
     at: z.int(),
     questions: count,
     /** Answers by the rung that gave them. */
-    answered: z.strictObject(
-      Object.fromEntries(rungs.map((rung) => [rung, count])) as Record<(typeof rungs)[number], typeof count>,
-    ),
+    answered: eachRung(count),
     /** Labels that came for answers of the edge, and the share of these answers that were wrong; null without a label. */
     judged: count,
     error: z.number().nullable(),

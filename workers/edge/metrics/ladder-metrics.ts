@@ -1,6 +1,6 @@
 import { latencyBoundsMs, pairObstacles, type RegionCounts, type RungCounts, rungs } from "#core/contract/index.ts";
 import { originOnlyUsdPerMillion, usdPerMillion } from "#core/cost/index.ts";
-import { sumCounts } from "#core/counts.ts";
+import { meanLatencyMs, sumCounts } from "#core/counts.ts";
 import { type RegionTotals, totalsOf } from "#core/region-totals.ts";
 import type { ModelLook } from "./look.ts";
 import type { LookedRest, LookWithRest } from "./rest.ts";
@@ -131,8 +131,7 @@ function canaryMetrics(models: readonly ModelLook[]): Family[] {
 function costMetrics(models: readonly Counted[]): Family[] {
   const summed = models.map(({ model, keptShare, counts }) => {
     const sum = sumCounts(counts.map((row) => row.counts));
-    const { latencyMs, answered } = sum.rungs.origin;
-    const originMs = answered === 0 ? 0 : latencyMs / answered;
+    const originMs = meanLatencyMs(sum.rungs.origin);
     return { model, own: usdPerMillion(sum, keptShare), originOnly: originOnlyUsdPerMillion(sum, originMs) };
   });
   const samplesOf = (of: (costs: (typeof summed)[number]) => number | null): Sample[] =>

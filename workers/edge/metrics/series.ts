@@ -1,13 +1,12 @@
 import type { Counts, Series, SeriesRange, SeriesStep } from "#core/contract/index.ts";
 import { seriesRanges } from "#core/contract/index.ts";
 import { originOnlyUsdPerMillion, usdPerMillion } from "#core/cost/index.ts";
-import { latencyQuantile, sumCounts } from "#core/counts.ts";
+import { latencyQuantile, meanLatencyMs, sumCounts } from "#core/counts.ts";
 import type { CountedStep } from "#objects/registry/api.ts";
 
 /** Derives what a series shows from what was counted. `keptShare` is the share of the edge's answers that regions store. */
 export function seriesStepsOf(steps: readonly CountedStep[], keptShare: number): SeriesStep[] {
-  const { latencyMs, answered } = sumCounts(steps.map(({ counts }) => counts)).rungs.origin;
-  const originMs = answered === 0 ? 0 : latencyMs / answered;
+  const originMs = meanLatencyMs(sumCounts(steps.map(({ counts }) => counts)).rungs.origin);
   return steps.map(({ at, counts }) => ({ at, ...stepOf(counts, keptShare, originMs) }));
 }
 
