@@ -407,7 +407,7 @@ export interface RegionApi {
   /** Returns the sums over all of train and of the contributions that count, on a base version's backbone. */
   sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }>;
   /** Lists samples whose label may be wrong: a head that has not learned from them disagrees. */
-  suspects(base: number, limits: { look: number; limit: number }): Promise<Suspects>;
+  suspects(base: number, limit: number): Promise<Suspects>;
   counts(): RegionActivity;
   /** Returns a page of what was learned on this site after a revision; null while no version serves the region. */
   labelsForAbove(revision: number, epoch?: string): Promise<LabelsForAbove | null>;

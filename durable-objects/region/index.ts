@@ -120,6 +120,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly region: string;
   private readonly jobs: Jobs;
   private readonly mutex = new Mutex();
+  /** Looks for suspects that run, by version. Callers at the same time share one: each keeps retrains waiting. */
+  private readonly suspectLooks = new Map<number, Promise<Suspects>>();
   private readonly memory = new Memory();
   private readonly manifests: Manifests;
   private readonly questions: Questions;
@@ -573,11 +575,19 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return { labels: labelsIn(all), backbone: thin.backbone.sha256, bytes: encodeSums(all).buffer };
   }
 
-  async suspects(base: number, limits: { look: number; limit: number }): Promise<Suspects> {
+  async suspects(base: number, limit: number): Promise<Suspects> {
+    const looking =
+      this.suspectLooks.get(base) ?? this.lookForSuspects(base).finally(() => this.suspectLooks.delete(base));
+    this.suspectLooks.set(base, looking);
+    const found = await looking;
+    return { ...found, suspects: found.suspects.slice(0, limit) };
+  }
+
+  private async lookForSuspects(base: number): Promise<Suspects> {
     const manifest = await this.manifests.get(base);
     const { region, contributing, readBlob } = this;
     const needs = { region, contributing, readBlob, sql: this.ctx.storage.sql, sums: this.sumTable };
-    return this.mutex.run(() => findSuspects(needs, manifest, limits));
+    return this.mutex.run(() => findSuspects(needs, manifest));
   }
 
   counts(): RegionActivity {

@@ -26,7 +26,7 @@ it("finds wrong labels among a region's samples by heads that have not learned f
   // By chance it would be less than one.
   expect([hits >= planted / 2, found.samples >= 300]).toEqual([true, true]);
   expect((await suspects("?limit=3")).suspects).toEqual(found.suspects.slice(0, 3));
-  // A label that is corrected is a suspect no more.
+  // A corrected label is no longer a suspect.
   const first = found.suspects.find(({ id }) => wrong.has(id));
   await region.teach([{ id: first?.id as string, label: first?.suggestion as string }]);
   expect((await suspects()).suspects.map(({ id }) => id)).not.toContain(first?.id);

@@ -1,5 +1,12 @@
 import { trainFolds } from "#core/confidence/splits.ts";
-import type { ClassifyManifest, LabelSource, Suspect, Suspects } from "#core/contract/index.ts";
+import {
+  type ClassifyManifest,
+  type LabelSource,
+  type Suspect,
+  type Suspects,
+  suspectsLookMax,
+  suspectsMax,
+} from "#core/contract/index.ts";
 import { SingularSumsError } from "#core/head/analytic.ts";
 import { disagreementOf } from "#core/head/label-errors.ts";
 import { type AnalyticNeeds, readSolver, solveHeads } from "../retrain/analytic.ts";
@@ -29,11 +36,7 @@ interface Needs extends AnalyticNeeds {
  * Finds samples whose label may be wrong: a head that has not learned from them, solved from the sums of the other folds, confidently
  * says another one. Pauses often, so that questions go on being answered.
  */
-export async function findSuspects(
-  { sql, ...needs }: Needs,
-  manifest: ClassifyManifest,
-  { look, limit }: { look: number; limit: number },
-): Promise<Suspects> {
+export async function findSuspects({ sql, ...needs }: Needs, manifest: ClassifyManifest): Promise<Suspects> {
   const { labels, thin } = manifest;
   const none = { samples: 0, disagreements: 0, suspects: [] };
   const solver = (await readSolver(needs, manifest, trainFolds))();
@@ -43,7 +46,7 @@ export async function findSuspects(
   const { classes } = thin.head;
   const { step, width } = thin.backbone.embedding;
   const found: Suspect[] = [];
-  const rows = samplesOf(sql, thin.backbone.sha256, look);
+  const rows = samplesOf(sql, thin.backbone.sha256, suspectsLookMax);
   for (const [i, { id, label, source, at, fold, trains, vector }] of rows.entries()) {
     if (i % rowsAtOnce === 0) await scheduler.wait(0);
     const given = labels.indexOf(label);
@@ -55,7 +58,7 @@ export async function findSuspects(
     const { suggestion, margin } = disagreement;
     found.push({ id, label, source, suggestion: labels[suggestion] as string, margin, at });
   }
-  const suspects = found.sort((a, b) => b.margin - a.margin).slice(0, limit);
+  const suspects = found.sort((a, b) => b.margin - a.margin).slice(0, suspectsMax);
   return { samples: rows.length, disagreements: found.length, suspects };
 }
 

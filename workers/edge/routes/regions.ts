@@ -10,7 +10,6 @@ import {
   regionRunsSchema,
   regionStatesSchema,
   retrainSchema,
-  suspectsLookMax,
   suspectsMax,
   suspectsSchema,
 } from "#core/contract/index.ts";
@@ -157,7 +156,7 @@ async function getSuspects(call: Call): Promise<Response> {
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
   const limit = Math.max(1, wholeQuery(call, "limit", suspectsMax, suspectsMax));
-  return jsonResponse(await regionObject(call.env, model, region).suspects(base, { look: suspectsLookMax, limit }));
+  return jsonResponse(await regionObject(call.env, model, region).suspects(base, limit));
 }
 
 async function forgetRegion(call: Call): Promise<Response> {
