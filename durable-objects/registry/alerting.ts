@@ -21,6 +21,9 @@ const quietMs = 3600_000;
 /** How long a receiver may take, and how long an alert that it does not take is sent again. */
 const receiverTimeoutMs = 10_000;
 const deliverForMs = 24 * 3600_000;
+/** A receiver that did not reply in time is tried once in this time, so that it does not keep those of others waiting. */
+const restMs = 60_000;
+const late = "the receiver did not reply in time";
 
 /** What alerting needs. */
 interface Needs {
@@ -33,15 +36,17 @@ interface Needs {
 
 const hexOf = (bytes: number) => toHex(randomBytes(bytes));
 
-/** Tells webhooks what somebody may want to know at once. */
+/** Records alerts, and sends them to webhooks. */
 export class Alerting {
   private readonly needs: Needs;
+  /** When each receiver that did not reply in time was last tried. */
+  private readonly triedAt = new Map<string, number>();
 
   constructor(needs: Needs) {
     this.needs = needs;
   }
 
-  /** Records news, and has it sent to the webhooks that want it. Part of the transaction in which it became true. */
+  /** Records news, and schedules its deliveries. Part of the transaction in which it became true. */
   raise(news: readonly News[], quietForMs = quietMs): void {
     const { tables } = this.needs;
     for (const one of news) {
@@ -88,6 +93,7 @@ export class Alerting {
     if (!tables.webhook(id)) return false;
     for (const key of this.waitingFor(id)) jobs.drop("alert", key);
     tables.removeWebhook(id);
+    this.triedAt.delete(id);
     return true;
   }
 
@@ -103,9 +109,14 @@ export class Alerting {
     const [id = "", alertId = ""] = key.split(" ");
     const [webhook, alert] = [tables.webhook(id), tables.alert(alertId)];
     if (!webhook || !alert) return null;
+    const isLast = Date.now() - alert.at > deliverForMs;
+    if (alert.kind !== "test" && !isLast && !this.mayTry(id))
+      throw new Error(`webhook ${id} rests: it did not reply in time`);
     const detail = await this.post(webhook, alert);
+    if (detail === late) this.triedAt.set(id, Date.now());
+    else this.triedAt.delete(id);
     tables.setLast(id, { at: Date.now(), alert: alertId, delivered: detail === null, detail: detail ?? "taken" });
-    if (detail === null || Date.now() - alert.at > deliverForMs) return null;
+    if (detail === null || isLast) return null;
     throw new Error(`alert ${alertId} was not taken: ${detail}`);
   }
 
@@ -135,10 +146,17 @@ export class Alerting {
       await response.body?.cancel();
       return response.ok ? null : `the receiver replied with status ${response.status}`;
     } catch (error) {
-      return (error as Error).name === "TimeoutError"
-        ? "the receiver did not reply in time"
-        : "the receiver can't be reached";
+      return (error as Error).name === "TimeoutError" ? late : "the receiver can't be reached";
     }
+  }
+
+  /** Tells whether a receiver may be tried now. Only one alert at a time tries one that did not reply in time. */
+  private mayTry(id: string): boolean {
+    const triedAt = this.triedAt.get(id);
+    if (triedAt === undefined) return true;
+    if (leftMs(triedAt + restMs, restMs, Date.now()) > 0) return false;
+    this.triedAt.set(id, Date.now());
+    return true;
   }
 
   private waitingFor(id: string): string[] {

@@ -230,7 +230,7 @@ export interface RegistryApi {
   /** Returns what is known of all regions together, and of some of them, without asking any. */
   look(request: LookRequest): RegistryLook;
 
-  /** Lists what somebody may have wanted to know, and who is told. */
+  /** Lists the last alerts, and the webhooks. */
   alerts(): Alerts;
   /** Adds a webhook for a token. Its secret is not shown again. */
   addWebhook(order: WebhookOrder, createdBy: string): Result<AddedWebhook, RegistryRefusal>;

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { localWebhooksSetting } from "#core/alerts.ts";
+import { allowsLocalWebhooks } from "#core/alerts.ts";
 import type { BudgetGrant, BudgetReport } from "#core/budget/lease.ts";
 import { leftMs } from "#core/clock.ts";
 import type { GroupPlan, GroupSums } from "#core/confidence/group.ts";
@@ -153,8 +153,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.spendings = new Spendings(new Ledger(sql), this.edgeCounts);
     this.outbox = new Outbox({ sql, kv: env.CACHE, jobs: this.jobs });
     const { jobs, versions, history, heads, outbox, transaction } = this;
-    const allowsLocal = (env as unknown as Record<string, unknown>)[localWebhooksSetting] === "true";
-    this.alerting = new Alerting({ model, tables: new AlertTables(sql), jobs, allowsLocal });
+    this.alerting = new Alerting({ model, tables: new AlertTables(sql), jobs, allowsLocal: allowsLocalWebhooks(env) });
     const { alerting } = this;
     const regions = () => this.known.all();
     this.headPointers = new HeadPointers({ model, heads, outbox });

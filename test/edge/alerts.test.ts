@@ -1,10 +1,11 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { newsOf } from "#core/alerts.ts";
 import type { AddedWebhook, Alerts } from "#core/contract/index.ts";
 import { migrate } from "#objects/migrate.ts";
 import type { RegionReport } from "#objects/region/api.ts";
+import { Alerting } from "#objects/registry/alerting.ts";
 import { migrations } from "#objects/registry/migrations.ts";
 import { AlertTables } from "#objects/registry/tables/alerts.ts";
 import { ask, call, expectOk, instance, publish } from "../helpers/edge.ts";
@@ -23,7 +24,7 @@ beforeAll(async () => {
 });
 
 describe("alerts", () => {
-  it("come when something begins, each once, and not of what was so before", async () => {
+  it("are raised once when a condition begins, and not for one that was known before", async () => {
     const registry = env.REGISTRY.get(env.REGISTRY.idFromName(model));
     const report = await new TestRegion(model).inside(async (object): Promise<RegionReport> => {
       return { base: 1, activity: object.counts(), state: await object.state(1) };
@@ -49,7 +50,7 @@ describe("alerts", () => {
     expect(newsOf("north", null, { breaker: "closed", certificate: { status: "valid" } as never })).toEqual([]);
   });
 
-  it("have an empty list, where the release before kept none", async () => {
+  it("start with an empty list after the migration", async () => {
     const list = await runInDurableObject(
       env.REGISTRY.get(env.REGISTRY.idFromName("alerted-before")),
       (_, { storage }) => {
@@ -58,14 +59,47 @@ describe("alerts", () => {
         storage.sql.exec("UPDATE schema SET migrations = 9");
         migrate(storage, migrations);
         const tables = new AlertTables(storage.sql);
-        return [tables.all(), tables.webhooks()];
+        const before = [tables.all(), tables.webhooks()];
+        const alert = { at: 0, region: null, title: "", detail: "" };
+        tables.add({ ...alert, id: "canary", kind: "canary" });
+        for (let i = 0; i < 210; i++) tables.add({ ...alert, id: `test ${i}`, kind: "test" });
+        return [...before, tables.all().length, tables.alert("canary")?.kind];
       },
     );
-    expect(list).toEqual([[], []]);
+    // Tests push out only tests.
+    expect(list).toEqual([[], [], 11, "canary"]);
   });
 });
 
 describe("a webhook", () => {
+  it("whose receiver did not reply in time is not tried again at once, except by a test", async () => {
+    const inTime = vi.spyOn(AbortSignal, "timeout");
+    inTime.mockImplementation(() => AbortSignal.abort(new DOMException("too late", "TimeoutError")));
+    const failures = await runInDurableObject(
+      env.REGISTRY.get(env.REGISTRY.idFromName("alerted-late")),
+      async (_, { storage }) => {
+        const keys: string[] = [];
+        const jobs = { put: (_kind: string, key: string) => void keys.push(key), drop: () => {}, keys: () => keys };
+        const tables = new AlertTables(storage.sql);
+        const alerting = new Alerting({ model: "alerted-late", tables, jobs, allowsLocal: false });
+        const added = alerting.add({ url: "https://alerts.example.com/", form: "json" }, "admin");
+        const news = { kind: "drift", title: "Input drift", detail: "" } as const;
+        alerting.raise(["north", "south"].map((region) => ({ ...news, region })));
+        if (added.ok) alerting.test(added.value.webhook.id);
+        const failureOf = (key: string) => alerting.deliver(key).then(String, (error: Error) => error.message);
+        const found: string[] = [];
+        for (const key of keys) found.push(await failureOf(key));
+        return found;
+      },
+    );
+    inTime.mockRestore();
+    expect(failures.map((text) => text.replace(/^\w+ \w+ /, ""))).toEqual([
+      "was not taken: the receiver did not reply in time",
+      "rests: it did not reply in time",
+      "was not taken: the receiver did not reply in time",
+    ]);
+  });
+
   it("is listed without its secret and its path, and removed", async () => {
     const body = { url: "https://alerts.example.com/T0/secret-path", kinds: ["drift"] };
     const added = await expectOk(call("POST", path, { body }));

@@ -35,7 +35,7 @@ const alerting: Partial<Record<RegionNeed, { kind: AlertKind; title: string; det
   },
 };
 
-/** Returns what changed in a region that somebody may want to know. */
+/** Returns the alerts for what changed in a region. */
 export function newsOf(region: string, before: NeedyState | null, after: NeedyState): News[] {
   const known = new Set(before ? needsOf(before) : []);
   const begun = needsOf(after).flatMap((need) => (known.has(need) ? [] : (alerting[need] ?? [])));
@@ -48,7 +48,7 @@ export function newsOf(region: string, before: NeedyState | null, after: NeedySt
   return [...begun, ...(isReached && before !== null ? [reached] : [])].map((news) => ({ ...news, region }));
 }
 
-/** Open questions of a model from which on somebody is told. */
+/** The number of a model's open questions from which on there is an alert. */
 export const queueAlertAt = 100;
 
 /** Returns what to say where a model's open questions rise above the limit. */
@@ -85,6 +85,11 @@ export async function deliveryOf(alert: Alert, form: "json" | "slack", secret: s
 
 /** The variable that lets webhooks reach this machine; only local ladders set it. */
 export const localWebhooksSetting = "LOCAL_WEBHOOKS";
+
+/** Tells whether webhooks may reach this machine. */
+export function allowsLocalWebhooks(env: object): boolean {
+  return (env as Record<string, unknown>)[localWebhooksSetting] === "true";
+}
 
 /** Returns why an address can't be a webhook; null where it can. */
 export function webhookFault(url: string, allowsLocal: boolean): string | null {

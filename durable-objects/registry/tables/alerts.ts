@@ -1,8 +1,9 @@
 import type { Alert, AlertKind, Webhook } from "#core/contract/index.ts";
 import { defaulted, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 
-/** Alerts that are kept. */
+/** Alerts that are kept. Tests are counted apart: they must not push out what happened. */
 const keptAlerts = 200;
+const keptTests = 10;
 
 const webhooks = table("webhooks", {
   id: text(),
@@ -31,7 +32,7 @@ export type StoredWebhook = RowOf<typeof webhooks>;
 /** An alert without its model. */
 export type StoredAlert = Omit<Alert, "model">;
 
-/** The tables `webhooks` and `alerts`: who is told, and what was to tell. */
+/** The tables `webhooks` and `alerts`: the receivers, and what they are sent. */
 export class AlertTables {
   private readonly sql: SqlStorage;
 
@@ -61,7 +62,9 @@ export class AlertTables {
 
   add(alert: StoredAlert): void {
     alerts.insert(this.sql, alert);
-    alerts.delete(this.sql, `WHERE number <= (SELECT max(number) FROM alerts) - ${keptAlerts}`);
+    const [isSame, kept] = alert.kind === "test" ? ["kind = 'test'", keptTests] : ["kind <> 'test'", keptAlerts];
+    const oldest = `SELECT number FROM alerts WHERE ${isSame} ORDER BY number DESC LIMIT -1 OFFSET ${kept}`;
+    alerts.delete(this.sql, `WHERE number IN (${oldest})`);
   }
 
   alert(id: string): StoredAlert | null {

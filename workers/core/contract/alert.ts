@@ -2,7 +2,7 @@ import * as z from "zod";
 import { modelNameSchema } from "./manifest.ts";
 import { regionSchema } from "./region.ts";
 
-/** What alerts are about. `test` is sent only when somebody asks for it. */
+/** What alerts are about. A `test` is sent on request alone. */
 export const alertKinds = [
   "certificate-void",
   "certificate-valid",
@@ -32,7 +32,7 @@ export const alertSchema = z
     at: z.int(),
   })
   .meta({ id: "Alert" });
-/** Something that somebody may want to know at once. */
+/** Something that happened to a model or a region, and may need a person at once. */
 export type Alert = z.infer<typeof alertSchema>;
 
 /** `json`: the alert itself, signed. `slack`: a text, as Slack and compatible receivers take it. */
@@ -83,7 +83,7 @@ export type AddedWebhook = z.infer<typeof addedWebhookSchema>;
 
 export const alertsSchema = z
   .strictObject({
-    /** The last 200, the newest first. */
+    /** The last 200 and the last 10 tests, the newest first. */
     alerts: z.array(alertSchema),
     webhooks: z.array(webhookSchema),
   })

@@ -1,4 +1,4 @@
-import { localWebhooksSetting, webhookFault } from "#core/alerts.ts";
+import { allowsLocalWebhooks, webhookFault } from "#core/alerts.ts";
 import {
   addedWebhookSchema,
   alertsSchema,
@@ -21,8 +21,7 @@ async function listAlerts(call: Call): Promise<Response> {
 
 async function addWebhook(call: Call): Promise<Response> {
   const order = await readJson(call.request, webhookOrderSchema, bodyMaxBytes);
-  const allowsLocal = (call.env as unknown as Record<string, unknown>)[localWebhooksSetting] === "true";
-  const expected = webhookFault(order.url, allowsLocal);
+  const expected = webhookFault(order.url, allowsLocalWebhooks(call.env));
   if (expected) throw new FaultError({ kind: "invalid", errors: [{ path: "url", expected, received: "another one" }] });
   call.noted.target = new URL(order.url).origin;
   const added = await (await registryOf(call)).addWebhook(order, ownerOf(call));
