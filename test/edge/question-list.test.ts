@@ -52,7 +52,10 @@ describe("a list of stored questions", () => {
     expect(await recent()).toEqual([ids[5]]);
   });
 
-  it.for(["from=high", "since=soon", "before=x&region=north", "open=1", "rung=cloud"])("refuses %s", async (query) => {
+  it.for([
+    ...["from=high", "from=", "to=2", "since=soon", "since=", "open=1", "rung=cloud"],
+    ...["before=x&region=north", "before=7"],
+  ])("refuses %s", async (query) => {
     expect((await call("GET", `/v1/models/${model}/questions?${query}`)).status).toBe(422);
   });
 

@@ -20,11 +20,13 @@ async function listQuestions(call: Call): Promise<Response> {
   const filter = filterOf(call);
   const limit = Math.max(1, wholeQuery(call, "limit", questionPageSize, questionPageMax));
   const region = call.query("region");
+  const before = call.query("before") === null ? null : wholeQuery(call, "before", 0, Number.MAX_SAFE_INTEGER);
   if (region !== null) {
     const known = await knownRegion({ ...call, params: { ...call.params, region } });
-    const before = call.query("before") === null ? null : wholeQuery(call, "before", 0, Number.MAX_SAFE_INTEGER);
     return jsonResponse(await regionObject(call.env, known.model, region).questionPage(filter, before, limit));
   }
+  if (before !== null)
+    throw invalid("before", "the parameter region with it: a list over all regions is one page", String(before));
   const model = modelOf(call);
   await servedPointer(call, model);
   const recent = await registryObject(call.env, model).recentQuestions(limitedRegions(call));
@@ -45,23 +47,34 @@ function filterOf(call: Call): QuestionFilter {
     if (value !== "true" && value !== "false") throw invalid(name, "true or false", value);
     return { [name]: value === "true" };
   };
-  const given = ["from", "to", "since", "until"].flatMap((name) => {
+  const number = (
+    name: "from" | "to" | "since" | "until",
+    read: (value: string) => number | null,
+    expected: string,
+  ) => {
     const value = call.query(name);
-    if (value === null) return [];
-    const number =
-      name === "from" || name === "to" || value.trim() === "" ? Number(value) : (timeOf(value) ?? Number.NaN);
-    if (!Number.isFinite(number))
-      throw invalid(name, name === "from" || name === "to" ? "a number from 0 to 1" : "a time", value);
-    return [[name, number]];
-  });
+    if (value === null) return {};
+    const found = read(value);
+    if (found === null) throw invalid(name, expected, value);
+    return { [name]: found };
+  };
+  const [share, time] = ["a number from 0 to 1", "ms since 1970, or an ISO date"];
   return {
     ...text("rung", rungs),
     ...text("label"),
     ...truth("wrong"),
     ...truth("open"),
     ...truth("warned"),
-    ...Object.fromEntries(given),
+    ...number("from", shareOf, share),
+    ...number("to", shareOf, share),
+    ...number("since", timeOf, time),
+    ...number("until", timeOf, time),
   };
+}
+
+function shareOf(value: string): number | null {
+  const share = value.trim() === "" ? Number.NaN : Number(value);
+  return share >= 0 && share <= 1 ? share : null;
 }
 
 /** Reads ms since 1970, or an ISO date. */
