@@ -8,7 +8,7 @@ const tasks: readonly { name: string; description: string; paths: RegExp }[] = [
   },
   {
     name: "Get alerted",
-    description: "What somebody may want to know at once, and the webhooks that are told.",
+    description: "Alerts about models and regions, and the webhooks that receive them.",
     paths: /\/(alerts|webhooks)/,
   },
   {
@@ -19,7 +19,7 @@ const tasks: readonly { name: string; description: string; paths: RegExp }[] = [
   {
     name: "Teach",
     description: "Labels, the samples that they make, and how to forget them.",
-    paths: /\/(truth|truths|samples)$/,
+    paths: /\/(truth|truths|samples)$|\/contributions/,
   },
   {
     name: "Watch",
