@@ -49,7 +49,7 @@ describe("retrains of a region", () => {
       run({ at: 4, status: "promoted" }),
       refused(1, "0"),
     ]);
-    expect(folded.map(({ run: { at }, times, firstAt }) => [at, times, firstAt])).toEqual([
+    expect(folded.map(({ last: { at }, times, firstAt }) => [at, times, firstAt])).toEqual([
       [9, 2, 8],
       [5, 1, 5],
       [4, 1, 4],
@@ -79,7 +79,7 @@ describe("a comparison of versions", () => {
       [2, 2, 7],
       [2, 0, 3],
     ]);
-    const after = await versionOf(2, 0.79, [
+    const after = await versionOf(2, 0.795, [
       [0, 0, 60],
       [0, 1, 40],
       [1, 1, 50],
@@ -99,12 +99,14 @@ describe("a comparison of versions", () => {
       run({ base: 2, region: "south", report: comparisonOf(0.9, 0.9) }),
     ];
     const comparison = compareVersions(before, after, runs);
-    expect(comparison.isWorse).toBe(true);
+    expect([comparison.isWorse, comparison.isRegression]).toEqual([true, false]);
     expect(worstOf(comparison).map(({ kind, name, isRegression }) => [kind, name, isRegression])).toEqual([
       ["class", "a", true],
       ["region", "north", true],
       ["class", "c", false],
     ]);
+    const poor = compareVersions(before, await versionOf(3, 0.7, []), []);
+    expect([poor.isWorse, poor.isRegression]).toEqual([true, true]);
     expect(compareVersions(after, before, []).isWorse).toBe(false);
     expect(worstOf(compareVersions(after, before, []))).toEqual([]);
   });

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { AuditEntry, UpriverClient } from "#client/index.ts";
+import { foldEqual } from "#console/parts/fold.ts";
 import { Badge, Empty, Loaded } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { usePolled } from "#console/polled.ts";
@@ -25,13 +26,19 @@ export function AuditLog({ client }: { client: UpriverClient }) {
         </select>
       </label>
       <Loaded of={live}>
-        {(entries) =>
-          entries.length === 0 ? (
+        {({ entries, isAll }) =>
+          !isAll ? (
+            <Empty title="There are more acts in this time than this page reads.">
+              <p>
+                Choose a shorter time, or print all of them: <code>npx upriver audit</code>.
+              </p>
+            </Empty>
+          ) : entries.length === 0 ? (
             <Empty title="No administrative act in this time." />
           ) : (
             <DataTable caption="Administrative acts, the newest first" columns={columns}>
-              {foldActs(entries).map(
-                ({ entry: { number, at, token, act, model, region, target, status }, times, firstAt }) => (
+              {foldEqual(entries, keyOf).map(
+                ({ last: { number, at, token, act, model, region, target, status }, times, firstAt }) => (
                   <tr key={number}>
                     <th scope="row">
                       {moment(at)}
@@ -62,30 +69,20 @@ export function AuditLog({ client }: { client: UpriverClient }) {
   );
 }
 
-// The log is read in the order in which it was written.
-async function load(client: UpriverClient, days: number): Promise<AuditEntry[]> {
+// The log is read in the order in which it was written, so that the newest acts come last.
+async function load(client: UpriverClient, days: number): Promise<{ entries: AuditEntry[]; isAll: boolean }> {
   let newest: AuditEntry[] = [];
   let after = 0;
+  const from = Date.now() - days * dayMs;
   for (let page = 0; page < pagesMax; page++) {
-    const { entries, cursor, more } = await client.audit({ after, from: Date.now() - days * dayMs });
+    const { entries, cursor, more } = await client.audit({ after, from });
     newest = [...newest, ...entries].slice(-shownMax);
-    if (!more) break;
+    if (!more) return { entries: newest.toReversed(), isAll: true };
     after = cursor;
   }
-  return newest.toReversed();
+  return { entries: [], isAll: false };
 }
 
-/** Folds equal acts in a row, newest first. */
-export function foldActs(entries: readonly AuditEntry[]): { entry: AuditEntry; times: number; firstAt: number }[] {
-  const folded: { entry: AuditEntry; times: number; firstAt: number }[] = [];
-  const keyOf = ({ token, act, model, region, target, status }: AuditEntry) =>
-    JSON.stringify([token, act, model, region, target, status]);
-  for (const entry of entries) {
-    const last = folded.at(-1);
-    if (last && keyOf(last.entry) === keyOf(entry)) {
-      last.times++;
-      last.firstAt = entry.at;
-    } else folded.push({ entry, times: 1, firstAt: entry.at });
-  }
-  return folded;
+function keyOf({ token, act, model, region, target, status }: AuditEntry): string {
+  return JSON.stringify([token, act, model, region, target, status]);
 }

@@ -12,15 +12,16 @@ export interface Slice {
   after: number;
   /** How much better the new version is; negative for a regression. */
   gain: number;
-  /** Whether it is worse by more than twice its standard error. */
+  /** Whether it is worse by more than twice its standard error; a log-loss by more than 0.01. */
   isRegression: boolean;
 }
 
 /** How a version does against the one that serves. */
 export interface Comparison {
   slices: Slice[];
-  /** Whether it is worse over all questions, so that promoting it needs more than a click. */
+  /** Whether it is worse over all questions, so that promoting it needs more than a click, and whether by more than chance may explain. */
   isWorse: boolean;
+  isRegression: boolean;
 }
 
 type Classifier = Exclude<Manifest, { task: "tensor" }>;
@@ -33,7 +34,12 @@ export function compareVersions(before: Classifier, after: Classifier, runs: rea
   const all = overall(before.metrics, after.metrics);
   const slices = [...all, ...classes(before, after), ...regions(before.version, after.version, runs)];
   const isJudged = ({ name, metric }: Slice) => name === "thin" && (metric === "accuracy" || metric === "log-loss");
-  return { slices, isWorse: all.some((slice) => isJudged(slice) && slice.gain < 0) };
+  const judged = all.filter(isJudged);
+  return {
+    slices,
+    isWorse: judged.some(({ gain }) => gain < 0),
+    isRegression: judged.some(({ isRegression }) => isRegression),
+  };
 }
 
 /** Returns the slices with the largest regressions, the worst first. */

@@ -73,7 +73,9 @@ function Body({ session, model, stable, version, onMove, close }: Props & { clos
               {failure && <ProblemNotice error={failure} />}
               {isWorse && (
                 <label>
-                  Version {version} is worse than version {stable}. To promote it all the same, type its name: {version}
+                  Version {version} is worse than version {stable}
+                  {comparison?.isRegression ? "" : ", though chance may explain the difference"}. To promote it anyway,
+                  type its name: {version}
                   <input value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />
                 </label>
               )}

@@ -12,7 +12,7 @@ export function RunList({ runs }: { runs: RegionRun[] }) {
   if (runs.length === 0) return <Empty title="No retrain yet. The model's schedule starts the first one." />;
   return (
     <DataTable caption="The last retrains" columns={columns}>
-      {foldRuns(runs).map(({ run, times, firstAt }) => (
+      {foldRuns(runs).map(({ last: run, times, firstAt }) => (
         <tr key={run.id} data-times={times}>
           <th scope="row">
             {moment(run.at)}

@@ -1,0 +1,19 @@
+/** Equal entries in a row: the newest of them, how many they are, and the time of the oldest. */
+export interface Folded<T> {
+  last: T;
+  times: number;
+  firstAt: number;
+}
+
+/** Folds entries in a row whose keys are equal. They come newest first. */
+export function foldEqual<T extends { at: number }>(entries: readonly T[], keyOf: (entry: T) => string): Folded<T>[] {
+  const folded: Folded<T>[] = [];
+  for (const entry of entries) {
+    const before = folded.at(-1);
+    if (before && keyOf(before.last) === keyOf(entry)) {
+      before.times++;
+      before.firstAt = entry.at;
+    } else folded.push({ last: entry, times: 1, firstAt: entry.at });
+  }
+  return folded;
+}
