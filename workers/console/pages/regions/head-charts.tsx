@@ -11,7 +11,7 @@ interface Props {
   client: UpriverClient;
   model: string;
   page: { after?: string; limit: number };
-  /** The regions that are shown, in order. */
+  /** The regions of the page that are shown, in order. */
   regions: readonly string[];
 }
 

@@ -36,25 +36,25 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
   const isShown = ({ region }: { region: string }) => region.toLowerCase().includes(filter.toLowerCase());
   return (
     <Loaded of={states}>
-      {({ regions: all, next, sums }) =>
-        all.length === 0 ? (
+      {({ regions: own, needy, next, sums }) =>
+        own.length === 0 ? (
           <Empty title="No region has stored a question yet.">
             <p>A region appears with its first escalated question or its first label.</p>
           </Empty>
         ) : (
           <>
             <Summary sums={sums} />
-            <Pages shown={all} next={next} starts={starts} onMove={setStarts} />
+            <Pages shown={own} next={next} starts={starts} onMove={setStarts} />
             <label class="filter">
               {next === null && after === undefined ? "Find a region" : "Find a region on this page"}
               <input type="search" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
             </label>
-            <RegionTable model={model} regions={all.filter(isShown)} />
+            <RegionTable model={model} regions={needyFirst(needy, own).filter(isShown)} />
             <HeadCharts
               client={client}
               model={model}
               page={page}
-              regions={all.filter(isShown).map(({ region }) => region)}
+              regions={own.filter(isShown).map(({ region }) => region)}
             />
           </>
         )
@@ -63,19 +63,22 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
   );
 }
 
-/** Loads a page of regions by name. The first one begins with those of all pages that need attention. */
+/** Loads a page of regions by name, and with the first one those of all pages that need attention. */
 async function loadPage(
   client: UpriverClient,
   model: string,
   page: { limit: number; after?: string },
-): Promise<RegionStates> {
+): Promise<RegionStates & { needy: readonly RegionState[] }> {
   const [found, needy] = await Promise.all([
     client.regionPage(model, page),
     page.after === undefined ? client.regionPage(model, { by: "need", limit: pageSize }) : null,
   ]);
-  const first = needy?.regions ?? [];
-  const names = new Set(first.map(({ region }) => region));
-  return { ...found, regions: [...first, ...found.regions.filter(({ region }) => !names.has(region))] };
+  return { ...found, needy: needy?.regions ?? [] };
+}
+
+function needyFirst(needy: readonly RegionState[], own: readonly RegionState[]): RegionState[] {
+  const names = new Set(needy.map(({ region }) => region));
+  return [...needy, ...own.filter(({ region }) => !names.has(region))];
 }
 
 interface PagesProps {

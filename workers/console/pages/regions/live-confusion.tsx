@@ -15,9 +15,12 @@ interface Props {
   region: string;
 }
 
-/** What the region's last labelled questions turned out to be against what was predicted, once it is opened. */
+/** What the region's last labelled questions turned out to be against what was predicted, once it is opened. Models of numbers have none. */
 export function LiveConfusion(props: Props) {
+  const { client, model } = props;
+  const known = usePolled(`model ${model}`, () => client.model(model), null);
   const [isOpen, setOpen] = useState(false);
+  if (!known.value || known.value.task === "tensor" || known.value.number) return null;
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Confusion of the last labelled questions</summary>
