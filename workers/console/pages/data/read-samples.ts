@@ -3,21 +3,26 @@ import type { SampleLine, UpriverClient } from "#client/index.ts";
 /** A labelled sample. */
 export type Sample = Extract<SampleLine, { label: string }>;
 
-/** Samples that this page holds at most. */
+/** Samples that this page holds at most, and their size as JSON. */
 export const samplesMax = 50_000;
+const textMax = 64 * 1024 * 1024;
 
-/** Reads a model's samples, page by page; `isAll` is false where there are more than this page holds. */
+/** Reads a model's samples, page by page, until there are more than this page holds; then `isAll` is false. */
 export async function readSamples(
   client: Pick<UpriverClient, "samples">,
   model: string,
   onProgress: (read: number) => void,
 ): Promise<{ samples: Sample[]; isAll: boolean }> {
   const known = new Map<string, Sample>();
+  let size = 0;
   for (let since: string | undefined; ; ) {
     const { lines, cursor, more } = await client.samples(model, since);
-    for (const line of lines) apply(known, line);
+    for (const line of lines) {
+      apply(known, line);
+      size += JSON.stringify(line).length;
+    }
     onProgress(known.size);
-    if (!more || known.size >= samplesMax) {
+    if (!more || known.size >= samplesMax || size >= textMax) {
       const samples = [...known.values()].slice(0, samplesMax);
       return { samples: samples.sort((a, b) => b.at - a.at), isAll: !more && known.size <= samplesMax };
     }

@@ -42,7 +42,7 @@ export function Samples({ client, model }: { client: UpriverClient; model: strin
     <>
       {!loaded.isAll && (
         <p class="notice warn">
-          There are more than {count(samplesMax)}: <code>npx upriver samples {model}</code> reads all.
+          There are more than this page holds: <code>npx upriver samples {model}</code> reads all.
         </p>
       )}
       <FilterForm samples={loaded.samples} filter={filter} onFilter={setFilter} />
