@@ -163,7 +163,7 @@ describe.skipIf(isSkipped)(
       await says(page, "pending");
       // It goes on while another page is open.
       await page.evaluate(() => location.replace("#/alerts/storefront"));
-      await says(page, "Nobody is told yet.");
+      await says(page, "No webhook yet.");
       await page.evaluate(() => location.replace("#/demo"));
       await says(page, "Done.", 120_000);
       const told = await page.$eval('main [role="status"]', (node) => node.textContent ?? "");

@@ -107,7 +107,7 @@ function Drawing(props: Props & { summary: string }) {
         // The tallest area is behind the others.
         .toReversed()}
       {marks.map(({ step, title }) => (
-        <line key={title} class="mark" x1={x(step)} x2={x(step)} y1={pad.top} y2={height - pad.bottom}>
+        <line key={step} class="mark" x1={x(step)} x2={x(step)} y1={pad.top} y2={height - pad.bottom}>
           <title>{title}</title>
         </line>
       ))}

@@ -12,7 +12,7 @@ import { WebhookTable } from "./webhooks.tsx";
 const everyMs = 3_000;
 const good: ReadonlySet<Alert["kind"]> = new Set(["certificate-valid", "test"]);
 
-/** The alerts page: what somebody may have wanted to know, and who is told. */
+/** The alerts page: a model's last alerts, and the webhooks that receive them. */
 export function AlertsPage({ session, route }: PageProps) {
   return (
     <ModelChoice client={session.client} route={route} title="Alerts" titleOf={(model) => `Alerts of ${model}`} isAll>
@@ -31,10 +31,10 @@ function Model({ client, model }: { client: UpriverClient; model: string }) {
         {({ webhooks, alerts }) => (
           <>
             {webhooks.length === 0 ? (
-              <Empty title="Nobody is told yet.">
+              <Empty title="No webhook yet.">
                 <p>
-                  A webhook gets each alert as a signed POST, again until it takes it, for a day. Its header
-                  upriver-event is the same each time, so that a receiver can take an alert once.
+                  A webhook receives each alert as a signed POST, which is repeated for a day until it replies with 2xx.
+                  The header upriver-event is the same each time, so that a receiver can tell repeats.
                 </p>
               </Empty>
             ) : (
@@ -54,7 +54,7 @@ const columns = columnsOf("When", "What", "Region", "Detail");
 function AlertTable({ model, alerts }: { model: string; alerts: readonly Alert[] }) {
   if (alerts.length === 0) {
     return (
-      <Empty title="Nothing to tell so far.">
+      <Empty title="No alert yet.">
         <p>
           Alerts come when a certificate becomes void or valid, inputs drift, escalation stops paying, questions pile
           up, the budget runs out, a rung above fails, a retrain fails or is held, and when a canary is decided.

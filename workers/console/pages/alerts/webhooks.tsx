@@ -58,7 +58,7 @@ export function WebhookTable({ client, model, webhooks, onChange }: Props) {
               <Confirm
                 label="Remove"
                 kind="danger"
-                what={`${host} gets no alert any more, and none that waits for it.`}
+                what={`No further alert is sent to ${host}, and those that wait for it are dropped.`}
                 onConfirm={() => remove(id)}
               />
             </td>

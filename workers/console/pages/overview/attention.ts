@@ -53,8 +53,8 @@ function regionItems({ model, regions }: ModelNeeds): AttentionItem[] {
     const links = mine
       .slice(0, namedMax)
       .map(({ region }) => ({ text: region, href: linkTo("regions", model, region) }));
-    const more = { text: `all ${count(mine.length)}`, href: `${linkTo("regions", model)}` };
-    const where = mine.length === 1 ? `${model}` : `${model}, ${count(mine.length)} regions`;
+    const more = { text: `all ${count(mine.length)}`, href: linkTo("regions", model) };
+    const where = mine.length === 1 ? model : `${model}, ${count(mine.length)} regions`;
     return [{ kind, title, detail: `${where}: ${todo}.`, links: mine.length > namedMax ? [...links, more] : links }];
   });
 }

@@ -3,8 +3,9 @@ import type { Ladder, ModelLadder, SeriesStep } from "#client/index.ts";
 
 /** Polls that are kept: two minutes. */
 const keptPolls = 60;
-/** Polls over which the rate is measured. */
+/** Polls over which the rate is measured, and the time between two. */
 const ratePolls = 5;
+const everyMs = 2_000;
 
 /** Follows each model over the last polls of this page, as steps like those of a series. */
 export function useLive(ladder: Ladder | null): Map<string, SeriesStep[]> {
@@ -15,7 +16,7 @@ export function useLive(ladder: Ladder | null): Map<string, SeriesStep[]> {
 }
 
 /** Returns the questions per second over the last polls; null before the second. */
-export function perSecondOf(steps: readonly SeriesStep[], everyMs = 2_000): number | null {
+export function perSecondOf(steps: readonly SeriesStep[]): number | null {
   const last = steps.slice(-ratePolls);
   const [first, end] = [last[0], last.at(-1)];
   if (!first || !end) return null;
