@@ -7,7 +7,7 @@ import { disagreementOf } from "#core/head/label-errors.ts";
 import { addRow, addSums, emptySums, labelWeightUnit } from "#core/head/sums.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { servingEngine } from "#core/model/serving-engine.ts";
-import { seededRandom } from "#origin/random.ts";
+import { seededRandom, shuffled } from "#origin/random.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
 import { embedRows, encodeRows, labelsOf, type WeightedRow } from "#origin/train/dataset.ts";
 import { trainOn } from "#origin/train/index.ts";
@@ -46,7 +46,8 @@ export function labelErrorsSimulation(program: Command): void {
 async function run(name: string, { share, rows: most, minutes, seed, json }: Options): Promise<void> {
   const recipe = await recipeFor(name);
   const random = seededRandom(seed);
-  const all = shuffled(await recipe.load({}), random).slice(0, most);
+  const loaded = await recipe.load({});
+  const all = [...shuffled(loaded.length, random)].slice(0, most).map((i) => loaded[i] as (typeof loaded)[number]);
   const planted = new Set<WeightedRow>();
   const rows = all.map((row): WeightedRow => {
     if (random() >= share) return row;
@@ -128,9 +129,4 @@ async function suspects(
       return found ? [{ row, ...found }] : [];
     })
     .sort((a, b) => b.margin - a.margin);
-}
-
-function shuffled<T>(all: readonly T[], random: () => number): T[] {
-  const order = all.map((value) => ({ value, key: random() }));
-  return order.sort((a, b) => a.key - b.key).map(({ value }) => value);
 }
