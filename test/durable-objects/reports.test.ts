@@ -200,12 +200,7 @@ describe("reports that the registry lacks", () => {
       const asked: string[] = [];
       const pointer = { model: "reported-moving", revision: 9, stable: 9, previous: null, canary: null, heldBack: {} };
       const looks = new Looks({
-        ...{
-          isOnNode: false,
-          reports: new Reports(sql),
-          edgeCounts: new EdgeCounts(sql),
-          series: new SeriesTable(sql),
-        },
+        ...{ reports: new Reports(sql), edgeCounts: new EdgeCounts(sql) },
         canary: () => null,
         ...{ rollout: { pointer: () => pointer }, groups: { state: () => null } },
         ...{ isOnNode: false, series: new SeriesTable(sql), alerting: { raise: () => {} } },

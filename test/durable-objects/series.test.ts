@@ -144,7 +144,7 @@ describe("a model's series", () => {
     expect(written).toBe(100 + 10 + 2 + 1);
   });
 
-  it("begins with the first change, where the release before kept none", async () => {
+  it("starts with the first change after the migration", async () => {
     const steps = await inRegistry("series-migrated", (storage) => {
       for (const table of ["series", "webhooks", "alerts"]) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("UPDATE schema SET migrations = 8");
