@@ -1,14 +1,7 @@
-import { seriesRanges } from "#core/contract/index.ts";
-import { billOf, type Deployment, freePlanMost, freePlanUse } from "#core/cost/bill.ts";
+import { billOf, type Deployment, freePlanMost, freePlanUse, overviewHour } from "#core/cost/bill.ts";
 import { type Operations, operations, sumOf, usdOf, waiting } from "#core/cost/index.ts";
 import type { Billed } from "#core/cost/prices.ts";
 import { count } from "#core/format.ts";
-
-/** The ladder page asks every two seconds. */
-export const looksPerHour = 1_800;
-/** How often it reads the steps of a model's charts, and what needs attention. */
-export const seriesPerHour = 240;
-export const needsPerHour = 120;
 
 const none = { region: 0, origin: 0, decision: 0 };
 const usual = { kept: 0.02, hoursPerDay: 12, samples: 2_000, retrains: 1, versions: 2, consoleHours: 0.1 };
@@ -65,16 +58,7 @@ export function freePlanText(): string {
   const { questionsPerDay, limit } = freePlanMost(deployment);
   const edgeOnly = { ...deployment, ended: none, kept: 0, reviewed: 0, taught: 0, retrains: 0, consoleHours: 0 };
   const edge = freePlanMost(edgeOnly);
-  const hour = sumOf(
-    [operations.look, looksPerHour],
-    [operations.lookModel, looksPerHour],
-    [operations.lookRegion, looksPerHour],
-    [operations.lookSeries, seriesPerHour],
-    [operations.lookStep, seriesPerHour * seriesRanges.hour.steps],
-    // The origin's trainings are asked for besides.
-    [operations.lookNeeds, needsPerHour],
-    [{ workerRequests: 1 }, needsPerHour],
-  );
+  const hour = overviewHour(1);
   return [
     `The free plan takes ${count(roundDown(questionsPerDay))} questions a day of such a tool (its limit: ${titles[limit as Billed]}),`,
     `or ${count(roundDown(edge.questionsPerDay))} that the edge answers alone (${titles[edge.limit as Billed]}).`,

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { costBlocks, looksPerHour, needsPerHour, seriesPerHour, withCosts } from "#scripts/local/cost-tables.ts";
+import { overviewPerHour } from "#core/cost/bill.ts";
+import { costBlocks, withCosts } from "#scripts/local/cost-tables.ts";
 import { root } from "#scripts/local/process.ts";
 
 it.each(["README.md", "OPERATIONS.md"])(
@@ -18,6 +19,6 @@ it("an hour of the overview is as many looks as the page makes", async () => {
     const page = await readFile(join(root, "workers/console/pages/overview", file), "utf8");
     return 3_600_000 / Number(/const everyMs = ([\d_]+);/.exec(page)?.[1]?.replaceAll("_", ""));
   };
-  const found = await Promise.all(["index.tsx", "charts.tsx", "attention.tsx"].map(perHour));
-  expect(found).toEqual([looksPerHour, seriesPerHour, needsPerHour]);
+  const [looks, series, needs] = await Promise.all(["index.tsx", "charts.tsx", "attention.tsx"].map(perHour));
+  expect({ looks, series, needs }).toEqual(overviewPerHour);
 });

@@ -1,5 +1,6 @@
-import { type Operations, operations, sumOf, waiting } from "./index.ts";
-import { type Billed, freeCpuMsPerRequest, paidUsdPerMonth, prices, storagePrices } from "./prices.ts";
+import { seriesRanges } from "../contract/index.ts";
+import { type Operations, operations, sumOf, usdOf, waiting } from "./index.ts";
+import { type Billed, paidUsdPerMonth, prices, storagePrices } from "./prices.ts";
 
 /** What a deployment does on a usual day. Shares are of all its questions. */
 export interface Deployment {
@@ -23,7 +24,7 @@ export interface Deployment {
   samples: number;
   /** New versions in a month. */
   versions: number;
-  /** Hours in a day in which a tab of the console shows the ladder. */
+  /** Hours in a day in which a tab shows the console's overview. */
   consoleHours: number;
 }
 
@@ -31,7 +32,8 @@ const daysPerMonth = 30;
 /** What a stored question takes: its instance, answer, embedding and indexes (`npm run simulate -- scale`), for 90 days. */
 const storedBytes = 1_400;
 const storedDays = 90;
-const consoleEverySeconds = 2;
+/** How often an open overview asks in an hour: for all models, for the steps of one model's charts, and for what needs attention. */
+export const overviewPerHour = { looks: 1_800, series: 240, needs: 120 } as const;
 /** How often an isolate or a region that is asked does something again at most, in seconds. */
 const everySeconds = { pointers: 5, flush: 2, tokens: 20, headless: 600, alarm: 9, report: 10 } as const;
 /** Isolates live some hours. */
@@ -90,13 +92,24 @@ export function dayOf(deployment: Deployment): Record<string, Operations> {
       [operations.retrainSample, regions * versionsPerDay * deployment.samples],
       [operations.retrainNewSample, regions * versionsPerDay * deployment.samples],
     ),
-    console: sumOf(
-      [operations.look, (deployment.consoleHours * 3_600) / consoleEverySeconds],
-      [operations.lookModel, (deployment.consoleHours * 3_600) / consoleEverySeconds],
-      [operations.lookRegion, (regions * deployment.consoleHours * 3_600) / consoleEverySeconds],
-    ),
+    console: sumOf([overviewHour(regions), deployment.consoleHours]),
     "every hour": sumOf([operations.registryHour, hours], [operations.registryHourHead, hours * regions]),
   };
+}
+
+/** Counts the operations of an hour with an open overview, of one model. */
+export function overviewHour(regions: number): Operations {
+  const { looks, series, needs } = overviewPerHour;
+  return sumOf(
+    [operations.look, looks],
+    [operations.lookModel, looks],
+    [operations.lookRegion, regions * looks],
+    [operations.lookSeries, series],
+    [operations.lookStep, series * seriesRanges.hour.steps],
+    [operations.lookNeeds, needs],
+    // The origin's trainings are read besides.
+    [{ workerRequests: 1 }, needs],
+  );
 }
 
 /** The bill of a month on the paid plan, in US dollars. */
@@ -120,15 +133,7 @@ export function billOf(deployment: Deployment): Bill {
   const { usdPerGbMonth, includedGb } = storagePrices.objects;
   const storage = Math.max(0, storedGb(deployment) - includedGb) * usdPerGbMonth;
   if (storage > 0) items.storage = storage;
-  const causes = Object.fromEntries(
-    Object.entries(day).map(([cause, what]) => {
-      const usd = entriesOf(what).reduce(
-        (sum, [name, n]) => sum + (n * daysPerMonth * prices[name].usdPerMillion) / 1e6,
-        0,
-      );
-      return [cause, usd];
-    }),
-  );
+  const causes = Object.fromEntries(Object.entries(day).map(([cause, what]) => [cause, daysPerMonth * usdOf(what)]));
   return { usd: Object.values(items).reduce((sum, usd) => sum + usd, paidUsdPerMonth), items, causes };
 }
 
@@ -156,9 +161,6 @@ export function freePlanMost(deployment: Deployment): { questionsPerDay: number;
     Object.entries(freePlanUse({ ...deployment, questionsPerDay: high })).sort((a, b) => b[1] - a[1])[0] ?? [];
   return { questionsPerDay: low, limit };
 }
-
-/** Whether a request of the edge fits the CPU time of the free plan. */
-export const edgeFitsFreeCpu = operations.edge.workerCpuMs <= freeCpuMsPerRequest;
 
 function totalOf(day: Record<string, Operations>): Operations {
   return sumOf(...Object.values(day).map((what) => [what, 1] as const));
