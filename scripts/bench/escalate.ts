@@ -7,7 +7,7 @@ import type { Answer } from "#core/contract/index.ts";
 import { median } from "../local/median.ts";
 import { formatTable, printResult } from "../local/output.ts";
 import { numberParser } from "../local/usage.ts";
-import { cpuMsOf } from "./escalate/cpu.ts";
+import { cpuMsOf } from "./cpu.ts";
 import { type EscalatingLadder, startEscalatingLadder, thisCheckout } from "./escalate/ladder.ts";
 import { benchInstance, benchModel } from "./model.ts";
 
@@ -107,9 +107,9 @@ async function run({ seconds, rounds, beside, json }: Options): Promise<void> {
 async function measureLoad(ladder: EscalatingLadder, load: Load, duration: number): Promise<Measure> {
   const { url, pids } = ladder;
   const requests = bodiesOf(load).map((body) => ({ method: "POST" as const, path, headers: headersOf(ladder), body }));
-  const before = [await cpuMsOf(pids.workerd), await cpuMsOf(pids.origin)];
+  const before = [cpuMsOf(pids.workerd), cpuMsOf(pids.origin)];
   const result = await autocannon({ url, requests, connections: load.connections, duration, timeout: 30 });
-  const after = [await cpuMsOf(pids.workerd), await cpuMsOf(pids.origin)];
+  const after = [cpuMsOf(pids.workerd), cpuMsOf(pids.origin)];
   if (result.errors > 0 || result.non2xx > 0) {
     throw new Error(`${result.non2xx} refused requests and ${result.errors} errors at ${url}; expected none.`);
   }

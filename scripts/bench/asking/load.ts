@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import autocannon from "autocannon";
 import { median } from "../../local/median.ts";
+import { cpuMsOf } from "../cpu.ts";
 
 /** A request under load, the process that answers it, and how many questions it asks. */
 export interface Target {
@@ -31,8 +31,6 @@ export interface Compared {
 }
 
 const warmUpSeconds = 1;
-/** The unit of CPU time in /proc: Linux has 100 ticks a second for programs. */
-const tickMs = 10;
 
 /** Loads two targets in turns. Round 0 warms both up and is not counted. */
 export async function compare(
@@ -82,16 +80,6 @@ export async function askOnce({ url, headers, body }: Target): Promise<number> {
   await response.text();
   if (!response.ok) throw new Error(`Status ${response.status} at ${url}`);
   return performance.now() - startedAt;
-}
-
-/** Returns the CPU time of a process so far, in ms; 0 where there is no /proc. */
-function cpuMsOf(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * tickMs;
-  } catch {
-    return 0;
-  }
 }
 
 function medians(loads: readonly Load[]): Load {

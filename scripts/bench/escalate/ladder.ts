@@ -10,8 +10,8 @@ import type * as local from "../../local/secrets.ts";
 import type { Credentials } from "../../local/secrets.ts";
 import type * as workerd from "../../local/workerd.ts";
 import { durableObjects } from "../../local/workerd.ts";
+import { workerdPids } from "../cpu.ts";
 import { benchArtefact, benchModel } from "../model.ts";
-import { workerdPids } from "./cpu.ts";
 
 /** A ladder whose edge accepts nothing: one process of workerd, and an origin. */
 export interface EscalatingLadder {
