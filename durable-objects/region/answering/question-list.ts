@@ -6,6 +6,7 @@ import {
   type QuestionFilter,
   type QuestionPage,
 } from "#core/contract/index.ts";
+import { isWithin } from "#core/regress/read.ts";
 
 /** Rows that one call reads at most, so that a filter that nothing passes ends. */
 const scannedMax = 2_000;
@@ -69,7 +70,7 @@ export class QuestionLister {
     const { region } = this.needs;
     const { status, rung, version, label, confidence, tolerance, warnings = [] } = JSON.parse(answer) as Answer;
     const isRight =
-      tolerance === undefined ? prediction === truth : Math.abs(Number(prediction) - Number(truth)) <= tolerance;
+      tolerance === undefined ? prediction === truth : isWithin(Number(prediction), Number(truth), tolerance);
     return {
       ...{ id, region, at, receivedAt, status, rung, version, label, confidence, prediction, truth, source },
       accepted: accepted === 1,
