@@ -154,7 +154,7 @@ const confirmedMs = 300;
 /** By then what goes on in the background has ended: the next alarm, and a delivery. */
 const settleMs = 400;
 
-/** Has no alarm ring any more in a model's region. */
+/** Deletes the alarm of a model's region. */
 function silence(name: string): Promise<void> {
   return new TestRegion(name).inside((_, { storage }) => storage.deleteAlarm());
 }
@@ -334,7 +334,7 @@ describe("a retrain", () => {
       await Promise.all([model, "cached"].map(silence));
     }
     // The registry reads its reports meanwhile, or does not.
-    expectNear(await leastOf((n) => publishing("easy", { version: 2 + n, seed: 77 + n })), [["version", 1]], 40);
+    expectNear(await leastOf((n) => publishing("easy", { version: 2 + n, seed: 77 + n })), [["version", 1]], 80);
     const whole = await billedOf(() => publishing(model, { hidden: [16, 12], policy: { ...policy } }));
     const paths = [
       ["version", 1],
