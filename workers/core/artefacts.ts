@@ -85,13 +85,19 @@ type BlobFields =
   | Pick<ClassifyManifest, "task" | "thin" | "full" | "thins" | "anchor" | "prior" | "recipe">
   | Pick<TensorManifest, "task" | "network">;
 
+/** Lists the blobs that regions train and judge their heads with: the anchor sets and priors. */
+export function learningBlobsOf(manifest: BlobFields): BlobRef[] {
+  if (manifest.task === "tensor") return [];
+  const { thins = {} } = manifest;
+  const learnedBy = [manifest, ...ownThinKinds.flatMap((kind) => thins[kind] ?? [])];
+  return learnedBy.flatMap(({ anchor, prior }) => [anchor, prior].flatMap((part) => (part ? [part.blob] : [])));
+}
+
 /** Lists the blobs that reveal more of the data than the model does. Only the publish scope may read them. */
 export function privateBlobsOf(manifest: BlobFields): BlobRef[] {
   if (manifest.task === "tensor") return [];
-  const { recipe, thins = {} } = manifest;
-  const learnedBy = [manifest, ...ownThinKinds.flatMap((kind) => thins[kind] ?? [])];
-  const parts = learnedBy.flatMap(({ anchor, prior }) => [anchor, prior].flatMap((part) => (part ? [part.blob] : [])));
-  return [...parts, ...(recipe ? [recipe.document, ...recipe.source] : [])];
+  const { recipe } = manifest;
+  return [...learningBlobsOf(manifest), ...(recipe ? [recipe.document, ...recipe.source] : [])];
 }
 
 /** Lists every blob that a manifest references. */

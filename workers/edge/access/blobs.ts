@@ -1,5 +1,5 @@
-import { blobsOf } from "#core/artefacts.ts";
-import type { ModelPointer } from "#core/contract/index.ts";
+import { blobsOf, learningBlobsOf } from "#core/artefacts.ts";
+import type { BlobRef, Manifest, ModelPointer } from "#core/contract/index.ts";
 import { hasScope, isUnlimited, mayUseModel } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { modelNames, signedManifest } from "../artefacts/models.ts";
@@ -16,7 +16,7 @@ export async function mayReadBlob(call: Call, sha256: string): Promise<boolean> 
   if (!token || isUnlimited(token)) return true;
   const names = await modelNames(call.env);
   for (const model of names.filter((name) => mayUseModel(token, name))) {
-    if ((await isInVersion(call, model, sha256)) || (await isServingHead(call, model, sha256))) return true;
+    if ((await isInVersion(call, model, sha256, blobsOf)) || (await isServingHead(call, model, sha256))) return true;
   }
   return false;
 }
@@ -29,23 +29,22 @@ export async function mayTrainHeads(call: Call, sha256: string): Promise<boolean
   const { token } = call;
   if (!token || !hasScope(token, "rung")) return false;
   for (const model of (await modelNames(call.env)).filter((name) => mayUseModel(token, name))) {
-    const { versions } = await registryObject(call.env, model).list();
-    for (const { version } of versions) {
-      const manifest = await signedManifest(call, model, version).catch(() => null);
-      if (manifest === null || manifest.task === "tensor") continue;
-      const thins = [manifest, manifest.thins?.node, manifest.thins?.device];
-      if (thins.some((own) => [own?.anchor, own?.prior].some((part) => part?.blob.sha256 === sha256))) return true;
-    }
+    if (await isInVersion(call, model, sha256, learningBlobsOf)) return true;
   }
   return false;
 }
 
 // The newest version first: most readers want what serves.
-async function isInVersion(call: Call, model: string, sha256: string): Promise<boolean> {
+async function isInVersion(
+  call: Call,
+  model: string,
+  sha256: string,
+  blobsIn: (manifest: Manifest) => BlobRef[],
+): Promise<boolean> {
   const { versions } = await registryObject(call.env, model).list();
   for (const { version } of versions.toSorted((a, b) => b.version - a.version)) {
     const manifest = await signedManifest(call, model, version).catch(() => null);
-    if (manifest && blobsOf(manifest).some((blob) => blob.sha256 === sha256)) return true;
+    if (manifest && blobsIn(manifest).some((blob) => blob.sha256 === sha256)) return true;
   }
   return false;
 }
