@@ -1,17 +1,12 @@
 import { hmacSha256, sha256 } from "./sha256.ts";
 
 const encoder = new TextEncoder();
-/** From here on WebCrypto is faster. */
+/** From this length on WebCrypto is faster. */
 const longBytes = 4096;
 
 /** Computes the SHA-256 of a short text, such as a token, in lower-case hex, at once. */
-export function hashOf(text: string): string {
+export function sha256HexSync(text: string): string {
   return toHex(sha256(encoder.encode(text)).buffer);
-}
-
-/** Computes the SHA-256 of a text in lower-case hex: at once where it is short. */
-export function textHash(text: string): string | Promise<string> {
-  return text.length < longBytes ? hashOf(text) : sha256Hex(text);
 }
 
 /** Computes the SHA-256 of bytes or text, in lower-case hex. */

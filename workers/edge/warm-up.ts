@@ -7,7 +7,7 @@ import {
   modelPointerSchema,
   type Rule,
 } from "#core/contract/index.ts";
-import { hashOf } from "#core/hash.ts";
+import { sha256HexSync } from "#core/hash.ts";
 import { ignoredFields, inputShapes } from "#core/input/index.ts";
 import type { LoadedModel } from "#core/model/engine.ts";
 import { loadLoops } from "#core/model/loops/model.ts";
@@ -95,7 +95,7 @@ export function warmUp(): void {
   publicKeysSchema.parse({ key: "" });
   signingKeySchema.parse({ keyId: "key", pkcs8: "pkcs8" });
   parseTokens("", JSON.stringify([{ id: name, sha256, scopes: ["ask"], limits: { questionsPerMinute: 1 } }]));
-  hashOf(name);
+  sha256HexSync(name);
   const pointer = { model: name, revision: 1, stable: 1, previous: null, canary: null, heldBack: { world: 1 } };
   modelPointerSchema.parse(pointer);
   headPointerSchema.parse({ revision: 1, head: null, rule });

@@ -4,7 +4,7 @@ import { plannedShareOf } from "#core/confidence/canary.ts";
 import type { Route } from "#core/confidence/escalation.ts";
 import { wholeGroupKey } from "#core/confidence/splits.ts";
 import { type ClassifyManifest, type Question, questionKeepMs, type Reading } from "#core/contract/index.ts";
-import { textHash } from "#core/hash.ts";
+import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
 import type { OwnerLimits, ReachedLimit } from "#core/limits/limits.ts";
 import { fail, ok, type Result } from "#core/result.ts";
@@ -94,11 +94,11 @@ export class Intake {
       isCompared: canary.otherOf(manifest.version) !== null,
     };
     // Long ones are hashed by WebCrypto.
-    const contents = await Promise.all(arrivals.map(({ question }) => textHash(canonicalJson(question.instance))));
+    const contents = await Promise.all(arrivals.map(({ question }) => sha256Hex(canonicalJson(question.instance))));
     const payloads = await Promise.all(
       arrivals.map(({ question: { instance, candidates = null } }, i) => {
         if (!restricts(manifest.labels, candidates)) return contents[i] as string;
-        return textHash(canonicalJson({ instance, candidates: candidates.toSorted() }));
+        return sha256Hex(canonicalJson({ instance, candidates: candidates.toSorted() }));
       }),
     );
     return arrivals.map((arrival, i) => {
@@ -131,11 +131,10 @@ export class Intake {
     const route = isRestricted && drawn === "explore" ? "keep" : drawn;
     // One coin decides both, so that a label is planned only where an opinion is drawn. It plans labels that compare the
     // rungs as well, before either answer is known.
-    const isDrawn = !isComplete && Math.max(policy.auditShare, given ?? 0) > 0;
-    const coin = isDrawn ? auditUnit(splitSecret, id) : 1;
+    const opinionShare = Math.max(policy.auditShare, given ?? 0);
+    const coin = !isComplete && opinionShare > 0 ? auditUnit(splitSecret, id) : 1;
     const planned = accepted && !isUncounted && (isComplete || coin < policy.auditShare);
     const isAudit = (accepted || (route !== null && !isRestricted)) && coin < policy.auditShare;
-    const opinionShare = Math.max(policy.auditShare, given ?? 0);
     const isOpinionDrawn = accepted && !isRestricted && coin < opinionShare && opinionShare > policy.auditShare;
     const { split, fold, groupKey } = splitting.assign(manifest, { id, instance, at, content });
     const isKept = policy.keepInputs || answer === null || isAudit || isOpinionDrawn;

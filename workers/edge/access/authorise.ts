@@ -1,4 +1,4 @@
-import { hashOf } from "#core/hash.ts";
+import { sha256HexSync } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { parseId, type QuestionAddress } from "#core/ids.ts";
 import {
@@ -55,7 +55,7 @@ function namedIn({ path }: Route, { model, region, id }: Readonly<Record<string,
 async function findHere(access: Access, authorization: string | null): Promise<Token | null> {
   const bearer = bearerOf(authorization);
   if (bearer === null) return null;
-  const sha256 = hashOf(bearer);
+  const sha256 = sha256HexSync(bearer);
   const own = tokenWith(access.node.tokens, sha256);
   if (own || !hasIssuedForm(bearer)) return own;
   return issuedToken(access, sha256);
