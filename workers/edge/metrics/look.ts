@@ -126,16 +126,19 @@ async function lookAtModel(call: Call, model: string, limit: number): Promise<Mo
     const request = { only, ...list, ...(manifest && only === null ? aboutAll(manifest) : {}) };
     return { stable, manifest, seen: await lookAtRegistry(call.env, model, request) };
   };
-  const near = await modelPointer(call, model).catch(() => null);
-  let found = await lookOn(near?.stable ?? null);
-  if (found.seen.pointer.stable !== found.stable) found = await lookOn(found.seen.pointer.stable);
-  const { manifest, seen } = found;
+  const lookOnServed = async () => {
+    const near = await modelPointer(call, model).catch(() => null);
+    const found = await lookOn(near?.stable ?? null);
+    const { stable } = found.seen.pointer;
+    return stable === found.stable ? found : lookOn(stable);
+  };
+  const [{ manifest, seen }, waiting] = await Promise.all([lookOnServed(), reviewObject(call.env, model).size(only)]);
   if (manifest === null) return null;
   const { pointer, canary, spending, next: _, ...rest } = seen;
   const isLearning = manifest.task !== "tensor";
   return {
     ...{ model, task: manifest.task, pointer: ownPointer(call, pointer), ...rest },
-    waiting: await reviewObject(call.env, model).size(only),
+    waiting,
     ...(spending ? { spending } : {}),
     canary: only === null ? canary : null,
     missing: rest.missing ?? rest.unanswered.length,
