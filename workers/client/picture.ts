@@ -14,5 +14,5 @@ export interface PictureLimits {
 /** Makes a picture fit: upright, in sRGB, a JPEG, PNG or WebP within the limits. */
 export type ScalePicture = (picture: Picture, limits: PictureLimits) => Promise<Picture>;
 
-/** As the edge checks them: OPERATIONS.md lists the limits. */
+/** The edge's limits of PNG and WebP, for every type: it takes larger JPEGs, but a smaller one is sent sooner. */
 export const pictureLimits: PictureLimits = { maxPixels: 2_048 * 2_048, maxBytes: 4 * 1024 * 1024, maxSide: 2_048 };
