@@ -94,7 +94,7 @@ export class Jobs {
 
   /** Runs what is due. Never throws: the platform gives up on an alarm that fails six times. */
   runDue(): Promise<void> {
-    // One that runs already may only wait for places that rest.
+    // A run in progress may be waiting for places that rest.
     if (this.run) this.lookEverywhere();
     this.run ??= this.runAll().finally(() => {
       this.run = null;

@@ -21,8 +21,8 @@ const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-rep
 const aloneInNode = ["test/origin/backend/*.test.ts"];
 /** Files of workerd that need empty stores: they count everything. */
 const aloneInWorkerd = ["test/durable-objects/cost.test.ts", "test/edge/{checks,metrics}.test.ts"];
-/** Mathematics without a part of its own for workerd: both run it in V8. */
-const inNodeAlone = ["test/core/{budget,confidence,regress,semantic-cache}/**", "test/core/head/!(softmax).test.ts"];
+/** Mathematics that runs in Node only: workerd runs the same code in V8, too. */
+const inNodeOnly = ["test/core/{budget,confidence,regress,semantic-cache}/**", "test/core/head/!(softmax).test.ts"];
 // Pictures take minutes: `npm run screens` takes them.
 const screens = process.env.SCREENSHOTS ? [] : ["test/console/screens.test.ts"];
 
@@ -78,7 +78,7 @@ export default defineConfig({
         "workerd",
         false,
         ["test/{core,edge,durable-objects}/**/*.test.ts"],
-        ["**/*.node.test.ts", ...aloneInWorkerd, ...inNodeAlone],
+        ["**/*.node.test.ts", ...aloneInWorkerd, ...inNodeOnly],
       ),
       inWorkerd("workerd-alone", true, aloneInWorkerd, []),
       {

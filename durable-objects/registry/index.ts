@@ -78,7 +78,7 @@ import { Versions } from "./tables/versions.ts";
 /** What KV and the regions are called for runs beside the other jobs, and some at once. */
 const lanes: Record<string, Lane> = {
   outbox: { atOnce: 8, first: versionKeys },
-  // On a busy machine 1,000 regions are prepared in 10 s, and leave the most part of it to questions and rollouts.
+  // On a busy machine 1,000 regions are prepared in 10 s, most of which is left to questions and rollouts.
   prepare: { atOnce: 8, restMs: 40 },
   "end-canary": { atOnce: 16 },
   adopt: { atOnce: 16 },

@@ -121,6 +121,7 @@ export class Contributions {
     const parts = Array.from(shards, ({ value }) => new Uint8Array(value));
     return decodeSums(width, classes, concatBytes(parts).buffer);
   }
+
   private nextChange(): number {
     return Math.max(Date.now(), this.lastChange() + 1);
   }

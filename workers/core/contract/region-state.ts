@@ -64,7 +64,8 @@ export type RegionState = z.infer<typeof regionStateSchema>;
 
 const countSchema = z.int().nonnegative();
 
-export const regionSumsSchema = z
+/** What all regions of a model are together. */
+const regionSumsSchema = z
   .strictObject({
     regions: countSchema,
     /** Regions by the version that serves them. */
@@ -77,8 +78,6 @@ export const regionSumsSchema = z
     unasked: countSchema,
   })
   .meta({ id: "RegionSums" });
-/** What all regions of a model are together. */
-export type RegionSums = z.infer<typeof regionSumsSchema>;
 
 /** The largest number of regions in a page, which is the default. */
 export const regionPageMax = 100;

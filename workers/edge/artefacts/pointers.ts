@@ -12,7 +12,7 @@ import { readStorage } from "./storage.ts";
 const pointerTtlMs = 5_000;
 /** How long an isolate remembers that a region has no head. */
 const headlessMs = 10 * 60_000;
-/** How long regions without a head are gathered that the registry is asked about. Most answers have left by then. */
+/** How long regions without a head are gathered before the registry is asked about them. Most answers have left by then. */
 const gatherMs = 200;
 /** The pause between two such calls about a version: after a rollout, every region may be asked about. */
 const confirmGapMs = 1_000;
@@ -67,7 +67,7 @@ export async function headPointer(call: Call, model: string, base: number, regio
   return learn(call.node.headPointers, key, await orKnown(known, registry));
 }
 
-/** Asks the registry, for some time to come, whether a region has no head: once for all that are asked about meanwhile. */
+/** Asks the registry whether a region has no head, in one call with those that are asked about meanwhile. Remembers the reply. */
 async function confirmHeadless(
   { env, node }: Call,
   key: string,
@@ -75,7 +75,7 @@ async function confirmHeadless(
 ): Promise<void> {
   node.headless.set(key, Date.now() + headlessMs);
   const gathered = node.confirming.get(`${model}/${base}`);
-  // The request that gathers may have ended, and what it would do with it.
+  // The request that gathers may have ended, and its timer with it: then this one gathers.
   const sentAt = gathered?.sendAt ?? 0;
   if (gathered && leftMs(sentAt, confirmGapMs, Date.now()) > 0) {
     gathered.regions.push(region);
@@ -86,7 +86,7 @@ async function confirmHeadless(
   node.confirming.set(`${model}/${base}`, own);
   // Not beside the first answer of a new isolate either.
   await scheduler.wait(waitMs);
-  // What comes from now on goes with the next call.
+  // Regions that come from now on go with the next call.
   own.sendAt = Math.min(own.sendAt, Date.now());
   const keyOf = (one: string) => `${model}/${base}/${one}`;
   try {

@@ -16,7 +16,7 @@ const expectedMaxMs = 50;
 /** How long a call counts as on its way: the request that sent it may have ended, and with it what it would do afterwards. */
 const flightMs = 10_000;
 
-/** A request whose questions wait for a call, and what came of it once another request has sent them. */
+/** A request whose questions wait for a call, and the outcome once another request has sent them. */
 interface Waiting extends KeepCall {
   bytes: number;
   /** When its request began to wait, ms since 1970. */
@@ -25,7 +25,7 @@ interface Waiting extends KeepCall {
   outcome: Outcome | null;
 }
 
-/** What came of a request's questions. */
+/** What storing a request's questions returned, or threw. */
 type Outcome = { kept: Kept } | { error: unknown };
 
 /** The calls of this isolate to a region that store what the edge answered: one on its way, and what goes with the next. */
@@ -121,7 +121,7 @@ function take(queue: KeepQueue, own: Waiting): Waiting[] {
   own.isTaken = true;
   let bytes = own.bytes;
   const now = Date.now();
-  // A request that has waited too long was abandoned: its isolate has nothing more to do for it.
+  // A request that has waited too long was abandoned: nobody reads its outcome.
   queue.waiting = queue.waiting.filter(({ since }) => leftMs(since + flightMs, flightMs, now) > 0);
   const taken = queue.waiting.filter((waiting) => {
     if (waiting === own) return false;
@@ -133,7 +133,7 @@ function take(queue: KeepQueue, own: Waiting): Waiting[] {
   return taken;
 }
 
-// A promise of another request can't be awaited here: what came of its call is seen in memory. Each look takes a timer, so the
+// A promise of another request can't be awaited here: the outcome of its call is read from memory. Each look takes a timer, so the
 // first is when the call is expected to have returned.
 async function outcomeOf(waiting: Waiting, expectedMs: number): Promise<Kept> {
   if (!waiting.outcome) await scheduler.wait(expectedMs);

@@ -175,7 +175,7 @@ function placeEdgeAnswer({ index, edge }: Attempt): PlacedAnswer {
   return { index, answer: edge.answer, isHere: true };
 }
 
-// Joins the scores that both rungs added to the trace, and says what the edge has to say of its own.
+// Joins the scores that both rungs added to the trace, and adds the warnings of the edge.
 function mergeReplies(attempts: readonly Attempt[], replies: readonly Reply[], isHere: boolean): PlacedAnswer[] {
   return attempts.map(({ index, edge }, i) => {
     const { answer } = replies[i] as Reply;
