@@ -26,7 +26,7 @@ export interface Offline {
   /** Escalated questions that are stored above. */
   stored: number;
   byOrigin: number;
-  /** Right once the final answers that came are in. */
+  /** Right with the final answers that have arrived. */
   finalRight: number;
 }
 

@@ -31,7 +31,7 @@ export async function playPersonal(place: Place, shared: string, seeds: number):
   await publishDoodles(place, base);
   const digits = (await readFile(data, "utf8")).trim().split("\n").map(digitOf);
   const own = digits.filter(({ label }) => taughtDigits.some((digit) => label === labelOf(digit)));
-  const { tokens, edge } = ladder.credentials;
+  const { tokens } = ladder.credentials;
   const options = { url: server.url, token: tokens.contribute, model, region };
   const tab = await DeviceTab.open(browser, options);
   const found: Personal["seeds"] = [];
@@ -49,11 +49,7 @@ export async function playPersonal(place: Place, shared: string, seeds: number):
     const accuracy = await accuracyOn(tab, rest);
     found.push({ seed, accuracy, ms, bytes: server.sentBytes() - before });
   }
-  const sums = async () => {
-    const path = `${edge}/v1/models/${model}/regions/${region}/sums`;
-    const reply = await fetch(path, { headers: { authorization: `Bearer ${tokens.publish}` } });
-    return Buffer.from(await reply.arrayBuffer());
-  };
+  const sums = async () => Buffer.from(await ladder.client("publish").sums(model, region));
   const before = await sums();
   await tab.contribute();
   // Another profile: it shares nothing with the first.

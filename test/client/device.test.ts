@@ -219,11 +219,7 @@ describe("contributions of devices", () => {
     const model = "open-device";
     const built = await testModel({ model, hidden: [16, 24], threshold: 0.8, policy: { labels: "open" } });
     await publishOn(ladder, built);
-    const sums = async () => {
-      const path = `${ladder.credentials.edge}/v1/models/${model}/regions/north/sums`;
-      const response = await fetch(path, { headers: { authorization: `Bearer ${ladder.credentials.tokens.publish}` } });
-      return new Uint8Array(await response.arrayBuffer());
-    };
+    const sums = async () => new Uint8Array(await ladder.client("publish").sums(model, "north"));
     const before = await sums();
     const token = ladder.credentials.tokens.contribute;
     const teacher = await openDevice({ ...options, model, token });

@@ -549,7 +549,7 @@ export class UpriverClient {
     return this.transport.json({ ...post(path, contribution), method: "PUT" });
   }
 
-  /** Withdraws what was contributed: the region's sums are as if it had never come. `owner`: its token, for an admin. */
+  /** Withdraws what was contributed: the region's sums are as without it, bit for bit. `owner`: its token, for an admin. */
   withdraw(model: string, region: string, id: string, { owner }: { owner?: string } = {}): Promise<Contributed> {
     const query = owner === undefined ? "" : `?owner=${encodeURIComponent(owner)}`;
     const path = `${regionPath(model, region)}/contributions/${encodeURIComponent(id)}${query}`;

@@ -14,8 +14,8 @@ const untaught = { head: null, open: null, labels: [] };
 const hop: Hop = { owner: "device", remainingMs: 0, via: [], trace: false };
 
 const unproven = (reason: string) => ({ status: "pending" as const, reason, labels: 0, labelsNeeded: null });
-const ofOwnHead = unproven("the device's own head answered, of which nothing is proven");
-const ofOpenLabels = unproven("the answer is among labels that others contributed, of which nothing is proven");
+const ofOwnHead = unproven("the device's own head answered, which has no certificate");
+const ofOpenLabels = unproven("the answer is among labels that others contributed, which have no certificate");
 
 /** A question with the device's answer to it, and what it computed. */
 export interface Answered {

@@ -22,7 +22,7 @@ interface Sent {
   revision: number;
 }
 
-/** Gives the region exact sums over what the device was taught, in place of those before, and takes them back. */
+/** Sends the region exact sums over what the device was taught, which replace earlier ones, and withdraws them. */
 export class Contributing {
   private readonly storage: DeviceStorage;
   private readonly transport: Transport;
@@ -42,8 +42,8 @@ export class Contributing {
         (known.includes(label) || policy.labels === "open"));
     const given = examples.filter(({ label }) => isGiven(label));
     if (given.length < contributionMinLabels) {
-      const open = policy.labels === "open" ? "" : ", and of the model's labels: its recipe opens no others";
-      throw new DeviceError(`A contribution needs ${contributionMinLabels} examples of a label${open}. Teach more.`);
+      const ofModel = policy.labels === "open" ? "" : " that the model has (its recipe allows no others)";
+      throw new DeviceError(`A contribution needs ${contributionMinLabels} examples of a label${ofModel}. Teach more.`);
     }
     const labels = number ? known : [...new Set(given.map(({ label }) => label))];
     const sums = emptySums(thin.head.width, labels.length);
@@ -54,10 +54,10 @@ export class Contributing {
     const before = await this.sent();
     const sent = {
       id: before?.id ?? toHex(randomBytes(idBytes)),
-      // Above all before, also of a device that was restored.
+      // Higher than all earlier ones, also on a device that was restored.
       revision: Math.max(Date.now(), (before?.revision ?? 0) + 1),
     };
-    // Known before it arrives, so that it can always be withdrawn.
+    // Stored before it is sent, so that it can always be withdrawn.
     await this.storage.write([[key, sent]]);
     const body: NewContribution = {
       ...{ revision: sent.revision, backbone: thin.backbone.sha256, labels: [...labels] },
@@ -78,7 +78,7 @@ export class Contributing {
       const request = { method: "DELETE", path: pathOf(serving, sent) } as const;
       return (await this.transport.json<{ changed: boolean }>(request)).changed;
     } catch (error) {
-      // It never arrived.
+      // The region never received it.
       if (error instanceof ProblemError && error.status === 404) return false;
       throw error;
     }

@@ -50,7 +50,7 @@ export class Models {
     }
   }
 
-  /** Takes what serves now; null where that is what `current` is. Throws where it can't be had, is older, or can't be used. */
+  /** Takes what serves now; null where that is what `current` is. Throws where it can't be fetched, is older, or can't be used. */
   async newer(current: Served | null): Promise<Served | null> {
     const { model, region, transport, storage } = this.needs;
     const path = `${regionPath(model, region)}/serving`;
@@ -140,7 +140,7 @@ function unknownForm(model: string): DeviceError {
   return new DeviceError(`'${model}' is served in a form that this release does not know. Update @upriver/client.`);
 }
 
-/** Throws for a state that is older than one that was seen: of an old copy of the registry, or repeated by somebody. */
+/** Throws for a state that is older than one that was seen: a replayed reply, or an old copy of the registry. */
 function refuseOlder(next: Serving, seen: Serving): void {
   const revisions: [what: string, next: number, seen: number][] = [["model's pointer", next.revision, seen.revision]];
   if (next.version === seen.version) {

@@ -217,7 +217,7 @@ export class Outbox {
     }
   }
 
-  /** Reads one that the list left out. It may be forgotten above: then it is not sent again. */
+  /** Reads a question that the list left out. One that was forgotten above is refused, not sent again. */
   private async missing(id: string, askedAt: number): Promise<void> {
     const { transport, storage, onRefused } = this.needs;
     try {

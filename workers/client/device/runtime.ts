@@ -43,7 +43,12 @@ export async function openRuntime(options: RuntimeOptions, emit: Emit): Promise<
   const isIndexed = options.storage === undefined && typeof indexedDB !== "undefined";
   const storage = options.storage ?? (isIndexed ? await indexedStorage(name) : memoryStorage());
   const runtime = new Runtime(options, emit, storage, isIndexed ? name : null);
-  await runtime.start();
+  try {
+    await runtime.start();
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
   return runtime;
 }
 
@@ -167,7 +172,7 @@ class Runtime implements DeviceApi {
     return this.lessons.taught();
   }
 
-  // In turn: two first ones would have two ids, of which one is known for a withdrawal.
+  // In turn: two at once would have two ids, and only one of them could be withdrawn.
   contribute(): Promise<Contribution> {
     return this.shared.inTurn("contribution", async () =>
       this.contributing.contribute(this.current(), this.lessons.usable()),

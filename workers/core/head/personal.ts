@@ -6,7 +6,7 @@ import { type Label, probabilityOf } from "./label.ts";
 export interface TaughtRow {
   vector: Int16Array;
   label: Label;
-  /** Scores by the head below, of the first classes; it says 0 of those that it does not know. */
+  /** Scores by the head below, of the first classes; 0 for those that it does not know. */
   base: ArrayLike<number>;
 }
 
@@ -48,7 +48,7 @@ export function fitPersonal(
   const scale = scaleOf(vectors);
   const rows = vectors.map((vector) => scaled(vector, scale));
   const kernel = Matrix.zeros(rows.length, rows.length);
-  // Each as much as a taught row, and all no more than all of those.
+  // Each weighs as much as a taught row, and all together no more than all taught rows.
   const share = Math.min(1, taught.length / Math.max(1, background.length));
   for (const [i, row] of rows.entries()) {
     for (let j = 0; j <= i; j++) {
@@ -122,6 +122,6 @@ function product(a: Float64Array, b: Float64Array): number {
 function normalised(scores: Float64Array): Float64Array {
   const positive = scores.map((score) => Math.max(0, score));
   const total = positive.reduce((sum, score) => sum + score, 0);
-  // Nothing is left: the correction speaks against everything that the head below knows.
+  // The correction left no positive score.
   return total > 0 ? positive.map((score) => score / total) : positive.fill(1 / positive.length);
 }

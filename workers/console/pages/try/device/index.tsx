@@ -91,7 +91,7 @@ function Open({ device, state, shown: { policy, examples }, refresh }: OpenProps
           {counts.accepted + counts.personal} accepted, {counts.escalated} escalated; {waiting} wait to be sent, {open}{" "}
           for an answer.
         </p>
-        {fault && <p class="notice warn">No connection to the edge: {fault}</p>}
+        {fault && <p class="notice warn">The last update or send failed: {fault}</p>}
       </div>
     </div>
   );
