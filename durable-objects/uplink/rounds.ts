@@ -58,7 +58,11 @@ export class Rounds {
       await pulling.look();
       this.heardAt = Date.now();
       await this.isBack();
-      this.backlog = await sharing.look();
+      // What fails on this machine cuts no line.
+      this.backlog = await sharing.look().catch((error: unknown) => {
+        console.error(JSON.stringify({ event: "sharing-failed", reason: String(error) }));
+        return this.backlog;
+      });
       await this.sayAlive(this.backlog);
       return Date.now() + this.everyMs();
     } catch (error) {

@@ -58,6 +58,8 @@ export class Sharing {
   /** The reports that this instance has seen, by model; a new instance looks at every region once. */
   private readonly seenUntil = new Map<string, number>();
   private sweptAt = 0;
+  /** When the sums of a region, by key, were last found to be nothing to send: a region reports more often than they change. */
+  private readonly unsentAt = new Map<string, number>();
 
   constructor(needs: SharingNeeds) {
     this.needs = needs;
@@ -123,20 +125,25 @@ export class Sharing {
     if (this.share !== "sums") return null;
     const [model, name] = addressOf(key);
     const before = contributed.find(model, name);
-    const dueAt = (before?.at ?? 0) + (before?.fault ? refusedMs : this.everyMs());
+    const sendAt = (before?.at ?? 0) + (before?.fault ? refusedMs : this.everyMs());
+    const dueAt = Math.max(sendAt, (this.unsentAt.get(key) ?? 0) + this.everyMs());
     if (Date.now() < dueAt) return dueAt;
     const sentThrough = shared.get(model, name).revision;
     const now = await region(model, name).sumsForAbove({
       ...{ minLabels: contributionMinLabels, sentThrough },
       sent: sent.of(model, name),
     });
-    if (!now) return null;
-    if (now.sums === null) return before ? this.withdraw(key) : null;
+    const rest = () => {
+      this.unsentAt.set(key, Date.now());
+      return null;
+    };
+    if (!now) return rest();
+    if (now.sums === null) return before ? this.withdraw(key) : rest();
     // What is in another region above would count there as well, and nothing here would know of it.
     if (before && before.above !== now.above) return (await this.withdraw(key)) ?? Date.now();
     // The difference of two contributions would tell the rung above what is in it. What was forgotten leaves at once.
-    if (now.change === "few") return before && now.forgotten > before.forgotten ? this.withdraw(key) : null;
-    if (before && !before.fault && now.change === "none") return null;
+    if (now.change === "few") return before && now.forgotten > before.forgotten ? this.withdraw(key) : rest();
+    if (before && !before.fault && now.change === "none") return rest();
     const revision = Math.max(Date.now(), (before?.revision ?? 0) + 1);
     const { labels, forgotten, backbone, classes } = now;
     const row = { model, region: name, above: now.above, revision, labels, forgotten, backbone, at: Date.now() };
@@ -175,7 +182,7 @@ export class Sharing {
     return null;
   }
 
-  /** Sends at once what waits since the line was cut. */
+  /** Sends at once what has waited since the line was cut. */
   isBack(): void {
     const { contributed, jobs } = this.needs;
     this.sweptAt = 0;

@@ -53,7 +53,9 @@ async function served(
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
   const onLog = (line: string) => {
     log.write(new TextEncoder().encode(`${line}\n`));
-    if (line.includes(`"event":"${keysChangedEvent}"`)) void takeKeys(data);
+    if (line.includes(`"event":"${keysChangedEvent}"`)) {
+      takeKeys(data).catch((error: unknown) => console.error(`The keys of the rung above were not stored: ${error}`));
+    }
   };
   try {
     for (let isFirst = true; ; isFirst = false) {

@@ -7,11 +7,11 @@ import { readNode, saveNode } from "./state.ts";
 const withdrawMs = 60_000;
 const pollMs = 250;
 
-/** What has become of a node's contributions. */
+/** The result of `withdraw`. */
 export interface Withdrawn {
   node: string;
   isRunning: boolean;
-  /** The regions whose sums are still above; null where nobody could say. */
+  /** The regions whose sums are still above; null where the node did not tell. */
   left: { model: string; region: string }[] | null;
 }
 

@@ -30,7 +30,7 @@ interface ContributingNeeds {
  */
 export class Contributing {
   private readonly needs: ContributingNeeds;
-  /** What was read last, which all devices of a region read: it may be of 256 MiB of sums. */
+  /** Kept, since all devices of a region read it, and up to 256 MiB of sums are added up for it. */
   private opened: { of: string; teaching: OpenTeaching } | null = null;
 
   constructor(needs: ContributingNeeds) {

@@ -63,7 +63,7 @@ export class Contributions {
     const change = this.nextChange();
     contributionsTable.delete(this.sql, "WHERE owner = ?", owner);
     contributionSumsTable.delete(this.sql, "WHERE owner = ?", owner);
-    // What is left is another teaching: devices look at the last change.
+    // Devices read the sums again only where the last change is another one.
     contributionsTable.update(this.sql, { change }, "WHERE change = (SELECT max(change) FROM contributions)");
     return labels;
   }

@@ -19,7 +19,7 @@ export const adoptedLabelsMax = 100;
 export const adoptedLabelsOfTokenMax = 50;
 const adoptedLabelMaxChars = 100;
 
-/** What a contributor calls its part: a node the region of its own, a device itself. An id of a device is known to it alone. */
+/** The contributor's name for a contribution: a node's is its region, a device's a random id that no other caller knows. */
 export const contributionIdSchema = z
   .string()
   .regex(/^(?!\s|\.{1,2}$)[^\p{Cc}\p{Cs}]{1,128}(?<!\s)$/u, "1 to 128 characters, without control characters");
@@ -44,7 +44,7 @@ export type NewContribution = z.infer<typeof newContributionSchema>;
 
 export const contributionSchema = z
   .strictObject({
-    /** The token that sent it, and what that calls it. */
+    /** The token that sent it, and its id among those of this token. */
     owner: z.string(),
     id: z.string(),
     revision: z.int(),

@@ -4,7 +4,7 @@ import { factorInPlace } from "./cholesky.ts";
 import { labelShares } from "./label.ts";
 import { emptySums, labelsIn, labelWeightUnit, type Sums } from "./sums.ts";
 
-/** What a place that sends sums has to keep to. */
+/** The rules that contributed sums have to meet. */
 export interface SumsRules {
   /** Shares of a full label: 1 of classes, `labelShares` of soft labels. */
   shares: number;
@@ -13,7 +13,7 @@ export interface SumsRules {
   maxLabels: number;
 }
 
-/** What is wrong with sums that came from elsewhere. */
+/** Why contributed sums are refused. */
 export interface SumsFault {
   expected: string;
   received: string;
@@ -31,8 +31,8 @@ export function classCounts({ classes, values }: Sums, shares: number): number[]
 }
 
 /**
- * Returns what shows that sums are of no labelled embeddings, or of too few or too many of them; null where nothing does. What
- * it can't see is whether the labels are right.
+ * Checks that sums may be of labelled embeddings, and of neither too few nor too many. Returns the first fault; null where there
+ * is none. Whether the labels are right can't be seen.
  */
 export function sumsFault(sums: Sums, { shares, minLabels, maxLabels }: SumsRules): SumsFault | null {
   const labels = labelsIn(sums);

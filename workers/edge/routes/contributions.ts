@@ -37,7 +37,7 @@ async function putContribution(call: Call): Promise<Response> {
   return jsonResponse(stored.value, stored.value.changed ? 201 : 200);
 }
 
-/** Withdraws a contribution: the region's sums are as if it had never come. */
+/** Withdraws a contribution: the region's sums are as if it had never been sent. */
 async function deleteContribution(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
   const id = idOf(call);
