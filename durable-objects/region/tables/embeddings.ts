@@ -124,10 +124,11 @@ export class Embeddings {
     const isLeft = `(s.trusted = 0 OR ${fromAbove} OR s.revision <= ?2)`;
     const isCounted = "e.backbone = ?1 AND s.split = 'train' AND e.weight > 0";
     const query = newest
-      ? `SELECT vector, label, weight FROM (
-           SELECT e.vector, e.label, e.weight, row_number() OVER (PARTITION BY e.label ORDER BY s.revision DESC) AS place
-           FROM embeddings e JOIN samples s ON s.number = e.number WHERE ${isCounted} AND NOT ${isLeft})
-         JOIN json_each(?3) ON key = label AND place <= value`
+      ? `SELECT o.vector, o.label, o.weight FROM (
+           SELECT e.number, e.label, row_number() OVER (PARTITION BY e.label ORDER BY s.revision DESC) AS place
+           FROM embeddings e JOIN samples s ON s.number = e.number WHERE ${isCounted} AND NOT ${isLeft}) ranked
+         JOIN json_each(?3) newest ON newest.key = ranked.label AND place <= newest.value
+         JOIN embeddings o ON o.backbone = ?1 AND o.number = ranked.number`
       : `SELECT e.vector, e.label, e.weight FROM embeddings e JOIN samples s ON s.number = e.number
          WHERE ${isCounted} AND ${isLeft}`;
     const rows = this.sql.exec<{ vector: ArrayBuffer; label: number; weight: number }>(
