@@ -381,9 +381,11 @@ it.each(["kept", model])("an hour of a registry costs what the table says: %s", 
   let hours = 0;
   const counted = await leastOf(async () => {
     hours++;
-    await later(3600_000 * hours, () => runDurableObjectAlarm(registry));
-    // The copy follows with the next alarm.
-    await later(3600_000 * hours + 10_000, () => runDurableObjectAlarm(registry));
+    // The copy follows with the next alarm. None is set while the platform runs one.
+    for (const ms of [0, 10_000]) {
+      const isRun = () => later(3600_000 * hours + ms, () => runDurableObjectAlarm(registry));
+      await eventually(async () => expect(await isRun()).toBe(true));
+    }
   });
   expectNear(counted, [
     ["registryHour", 1],
