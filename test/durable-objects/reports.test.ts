@@ -165,7 +165,7 @@ describe("a look at many regions", () => {
       await response.arrayBuffer();
     }
     const known = [...Array(3).fill("REGISTRY.look"), "REVIEW.size", "REVIEW.size"];
-    expect(calls.filter((one) => one !== "REGISTRY.pointer")).toEqual(known);
+    expect(calls.filter((one) => one !== "REGISTRY.pointer").sort()).toEqual(known);
   });
 });
 
