@@ -50,6 +50,8 @@ export const originModels: Record<string, ModelOptions> = {
   /** Of the tests that count rows: like `hard`, and one whose edge accepts everything, which is kept. */
   billed: { threshold: never, fullThreshold: 0 },
   "billed-kept": { threshold: 0, policy: { keep: "all" } },
+  /** Like `hard`, without people: several callers ask at the same time. */
+  gathered: { threshold: never, fullThreshold: 0, policy: { ladder: ["edge", "region", "origin"] } },
   /** Like `hard`, without people: its region's object dies. */
   lost: { threshold: never, fullThreshold: 0, policy: { ladder: ["edge", "region", "origin"] } },
   /** Every question is kept and gets a truth. */

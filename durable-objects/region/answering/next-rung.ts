@@ -20,11 +20,16 @@ import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/ru
 import { taskOf } from "#core/task/index.ts";
 import type { ExternalRungs } from "../tables/external-rungs.ts";
 import type { GivenScores } from "../tables/questions.ts";
+import { GatheredCalls } from "./gathered-calls.ts";
 import { RungHealth } from "./rung-health.ts";
 import { LeftOutError, NoLeaseError, type Priced, type Purpose, type Spending } from "./spending.ts";
 
 /** A rung is not asked with less time than this. */
 const leastMs = 20;
+/** An object may wait for six replies at once, and has other rungs to ask. */
+const originCalls = { atOnce: 4, gatherMs: 5 };
+/** A caller with more questions than this has a call of its own: nobody else waits for them. */
+const gatheredMax = 16;
 
 /** What the rungs above say of a question. */
 export interface AboveReply {
@@ -52,6 +57,7 @@ interface NextRungNeeds {
 export class NextRung {
   private readonly needs: NextRungNeeds;
   private readonly healths = new Map<string, RungHealth>();
+  private readonly gathered = new GatheredCalls<Question, Reply | RungUnavailableError>(originCalls);
 
   constructor(needs: NextRungNeeds) {
     this.needs = needs;
@@ -153,8 +159,33 @@ export class NextRung {
       ...{ name: "origin", url, token, timeoutMs: nextRungTimeoutMs },
       ...this.expectedOf(manifest),
     });
-    const replies = await rung.askEach(await this.asAbove(manifest, questions), hop);
+    const asked = await this.asAbove(manifest, questions);
+    const replies = await this.askTogether(rung, asked, hop, manifest.version);
     return this.needs.node === null ? replies : asHere(questions, replies);
+  }
+
+  /** Asks about questions in one call with those of other callers, where nothing tells the calls apart. */
+  private async askTogether(
+    rung: HttpRung,
+    questions: readonly Question[],
+    hop: Hop,
+    version: number,
+  ): Promise<(Reply | RungUnavailableError)[]> {
+    const key = questions.length > gatheredMax ? null : togetherKey(version, hop);
+    if (key === null) return rung.askEach(questions, hop);
+    const deadline = Date.now() + hop.remainingMs;
+    const { replies, isShared } = await this.gathered.ask(key, questions, (all) =>
+      rung.askEach(all, { ...hop, remainingMs: nextRungTimeoutMs }),
+    );
+    const [error] = replies;
+    const isFault = error instanceof RungUnavailableError && (error.why === "failed" || error.why === "rejected");
+    if (!isShared || !isFault || replies.some((reply) => reply !== error)) return replies;
+    // A question of another caller may be at fault. Each caller's are asked about alone, so that no other fails with it.
+    const health = this.healthOf("origin");
+    health.met(error, Date.now());
+    const remainingMs = deadline - Date.now();
+    if (health.refusal(Date.now()) || lateError(remainingMs)) return replies;
+    return rung.askEach(questions, { ...hop, remainingMs });
   }
 
   /**
@@ -307,6 +338,17 @@ class OurLimitError extends RungUnavailableError {
   constructor(name: string, retryAfterMs: number) {
     super(`${name} has been asked as often as its recipe allows`, { why: "rate-limited", retryAfterMs });
   }
+}
+
+/**
+ * Names what calls to the rung above must have in common to travel as one. Returns null for one that goes alone: its caller asks
+ * for the rungs' scores, follows it in a trace that is sampled, or gives less time than the rung may take.
+ */
+function togetherKey(version: number, hop: Hop): string | null {
+  const { via, stamps, provisional = false, remainingMs, trace, traceparent } = hop;
+  const isSampled = /-0[13]$/.test(traceparent ?? "");
+  if (trace || isSampled || remainingMs < nextRungTimeoutMs) return null;
+  return JSON.stringify([version, via, stamps, provisional]);
 }
 
 function lateError(remainingMs: number): RungUnavailableError | null {

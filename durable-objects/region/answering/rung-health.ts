@@ -17,6 +17,7 @@ export class RungHealth {
   private readonly breaker = new CircuitBreaker();
   private pause: Pause | null = null;
   private limits = 0;
+  private readonly known = new WeakSet<RungUnavailableError>();
 
   /** Returns why the rung is not asked now; null where it may be. */
   refusal(now: number): RungUnavailableError | null {
@@ -33,7 +34,11 @@ export class RungHealth {
     this.pause = null;
   }
 
-  met({ why, retryAfterMs }: RungUnavailableError, now: number): void {
+  /** Notes why the rung gave no answer: once, however many callers were in the call that failed. */
+  met(error: RungUnavailableError, now: number): void {
+    if (this.known.has(error)) return;
+    this.known.add(error);
+    const { why, retryAfterMs } = error;
     if (why === "failed") this.breaker.failed(now);
     if (why === "allowance") this.pause = { until: now + (retryAfterMs ?? allowanceMs), why };
     if (why === "rate-limited") {
