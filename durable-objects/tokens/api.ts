@@ -1,5 +1,6 @@
 import type {
   AuditEntry,
+  AuditOrder,
   NewToken,
   NodeOrder,
   NodeRecord,
@@ -36,11 +37,15 @@ export interface TokenSync {
 /** An act as the edge records it. */
 export type NewAuditEntry = Omit<AuditEntry, "number">;
 
-/** Which entries of the audit log are read: those after a number, from a time on (ms since 1970), and how many at most. */
+/** Which entries of the audit log are read, and how many at most. */
 export interface AuditRequest {
+  /** The number of the last entry that is known: larger numbers follow, in the order `newest` smaller ones. */
   after: number;
+  /** ms since 1970. */
   from: number;
   limit: number;
+  /** The oldest first unless given. */
+  order?: AuditOrder;
 }
 
 /** Why a token is not created, changed or rotated. */
@@ -85,6 +90,6 @@ export interface TokensApi {
   nodes(): NodeRecord[];
   /** Adds an act to the audit log. */
   record(entry: NewAuditEntry): void;
-  /** Reads the audit log in order. */
+  /** Reads the audit log. */
   audit(request: AuditRequest): AuditEntry[];
 }

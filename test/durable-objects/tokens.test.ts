@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { activeTokensMax, auditKeepMs, auditMaxRows, newTokenSchema } from "#core/contract/index.ts";
+import { type AuditOrder, activeTokensMax, auditKeepMs, auditMaxRows, newTokenSchema } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { makeTokenSecret } from "#core/tokens.ts";
 import { migrate } from "#objects/migrate.ts";
@@ -157,14 +157,17 @@ describe("the audit log", () => {
     ...more,
   });
 
-  it("is read in order, from a number or a time on", async () => {
+  it("is read in either order, from a number or a time on", async () => {
     const tokens = new Tokens();
     for (const at of [1, 2, 3, 4]) await tokens.do((object) => object.record(entry({ at })));
-    const numbers = (after: number, from: number, limit: number) =>
-      tokens.do((object) => object.audit({ after, from, limit }).map(({ number }) => number));
+    const numbers = (after: number, from: number, limit: number, order: AuditOrder = "oldest") =>
+      tokens.do((object) => object.audit({ after, from, limit, order }).map(({ number }) => number));
     expect(await numbers(0, 0, 3)).toEqual([1, 2, 3]);
     expect(await numbers(3, 0, 3)).toEqual([4]);
     expect(await numbers(0, 3, 3)).toEqual([3, 4]);
+    expect(await numbers(9, 0, 3, "newest")).toEqual([4, 3, 2]);
+    expect(await numbers(2, 0, 3, "newest")).toEqual([1]);
+    expect(await numbers(9, 3, 3, "newest")).toEqual([4, 3]);
   });
 
   it("forgets an act after 400 days, and then needs no alarm", async () => {

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { AuditPage } from "#client/index.ts";
 import type { AuditEntry, IssuedToken } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { app } from "#edge/app.ts";
@@ -11,19 +12,23 @@ const model = "acts";
 async function entriesAfter(number: number): Promise<AuditEntry[]> {
   const entries: AuditEntry[] = [];
   for (let page = { cursor: number, more: true }; page.more; ) {
-    const response = await expectOk(call("GET", `/v1/audit?after=${page.cursor}`));
-    const lines = new TextDecoder()
-      .decode(await response.arrayBuffer())
-      .trimEnd()
-      .split("\n");
-    page = JSON.parse(lines.pop() as string);
-    entries.push(...lines.map((line) => JSON.parse(line)));
+    const { entries: some, ...rest } = await pageOf(`after=${page.cursor}`);
+    entries.push(...some);
+    page = rest;
   }
   return entries;
 }
 
+async function pageOf(query: string): Promise<AuditPage> {
+  const response = await expectOk(call("GET", `/v1/audit?${query}`));
+  const text = new TextDecoder().decode(await response.arrayBuffer());
+  const lines = text.trimEnd().split("\n");
+  const last: Omit<AuditPage, "entries"> = JSON.parse(lines.pop() as string);
+  return { ...last, entries: lines.map((line) => JSON.parse(line)) };
+}
+
 async function lastNumber(): Promise<number> {
-  return (await entriesAfter(0)).at(-1)?.number ?? 0;
+  return (await pageOf("order=newest")).entries[0]?.number ?? 0;
 }
 
 /** What the log says of some calls: act, token, model, region, target and status of each. */
@@ -126,7 +131,18 @@ describe("the audit log", () => {
     logged.mockRestore();
   });
 
-  it("is read from a time on, and refuses another cursor", async () => {
+  it("is read newest first, by pages that continue where the one before ended", async () => {
+    const before = await lastNumber();
+    for (let n = 0; n < 4; n++) await send("POST", `/v1/models/${model}/rollout`, { body: { version: 1 } });
+    const numbersOf = async (query: string) =>
+      (await pageOf(`order=newest&${query}`)).entries.map(({ number }) => number - before);
+    expect((await numbersOf("")).slice(0, 4)).toEqual([4, 3, 2, 1]);
+    expect((await numbersOf(`after=${before + 3}`)).slice(0, 2)).toEqual([2, 1]);
+    expect(await pageOf("order=newest&after=0")).toEqual({ entries: [], cursor: 0, more: false });
+    expect(await pageOf(`order=newest&from=${Date.UTC(2100, 0)}`)).toMatchObject({ entries: [], more: false });
+  });
+
+  it("is read from a time on, and refuses another cursor or order", async () => {
     const text = async (query: string) => {
       const response = await call("GET", `/v1/audit?${query}`);
       return [response.status, new TextDecoder().decode(await response.arrayBuffer()).split("\n").length];
@@ -134,5 +150,6 @@ describe("the audit log", () => {
     expect(await text(`from=${Date.UTC(2100, 0)}`)).toEqual([200, 2]);
     expect((await text("after=x"))[0]).toBe(422);
     expect((await text("after=-1"))[0]).toBe(422);
+    expect((await text("order=last"))[0]).toBe(422);
   });
 });

@@ -3,6 +3,7 @@ import type {
   Alerts,
   Answer,
   AuditEntry,
+  AuditOrder,
   CanaryState,
   Checks,
   Contributed,
@@ -104,6 +105,14 @@ export interface SamplePage {
   lines: SampleLine[];
   cursor: string;
   more: boolean;
+}
+
+/** Which page of the audit log is read. */
+export interface AuditQuery {
+  /** The cursor of the page before. */
+  after?: number;
+  from?: number;
+  order?: AuditOrder;
 }
 
 /** A page of the audit log. */
@@ -682,9 +691,10 @@ export class UpriverClient {
     return this.get(`${nodePath(id)}/keys`);
   }
 
-  /** Fetches a page of the audit log: the entries after a cursor, from a time on (ms since 1970), in order. */
-  async audit({ after = 0, from = 0 }: { after?: number; from?: number } = {}): Promise<AuditPage> {
-    const bytes = await this.transport.bytes({ method: "GET", path: `/v1/audit?after=${after}&from=${from}` });
+  /** Fetches a page of the audit log: the entries that follow a cursor, from a time on (ms since 1970), the oldest first unless given. */
+  async audit({ after, from = 0, order = "oldest" }: AuditQuery = {}): Promise<AuditPage> {
+    const start = after === undefined ? "" : `&after=${after}`;
+    const bytes = await this.transport.bytes({ method: "GET", path: `/v1/audit?from=${from}&order=${order}${start}` });
     const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
     const { cursor, more } = JSON.parse(lines.pop() as string) as Pick<AuditPage, "cursor" | "more">;
     return { entries: lines.map((line) => JSON.parse(line) as AuditEntry), cursor, more };

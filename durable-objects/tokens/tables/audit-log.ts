@@ -33,8 +33,10 @@ export class AuditLog {
     if (last % trimEveryRows === 0) this.trim();
   }
 
-  read({ after, from, limit }: AuditRequest): AuditEntry[] {
-    return [...audit.select(this.sql, "WHERE number > ? AND at >= ? ORDER BY number LIMIT ?", after, from, limit)];
+  read({ after, from, limit, order = "oldest" }: AuditRequest): AuditEntry[] {
+    const [follows, by] = order === "newest" ? ["<", "DESC"] : [">", "ASC"];
+    const rest = `WHERE number ${follows} ? AND at >= ? ORDER BY number ${by} LIMIT ?`;
+    return [...audit.select(this.sql, rest, after, from, limit)];
   }
 
   /** Deletes what is too old. */

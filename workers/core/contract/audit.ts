@@ -5,6 +5,9 @@ export const auditKeepMs = 400 * 24 * 3600_000;
 /** How many acts that were done, and how many that were refused, the log keeps at most, give or take a thousand. */
 export const auditMaxRows = { done: 200_000, refused: 20_000 } as const;
 export const auditPageMaxRows = 1_000;
+/** The orders in which the log is read. */
+export const auditOrders = ["oldest", "newest"] as const;
+export type AuditOrder = (typeof auditOrders)[number];
 
 export const auditEntrySchema = z
   .strictObject({

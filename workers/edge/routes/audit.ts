@@ -1,17 +1,31 @@
-import { auditPageMaxRows } from "#core/contract/index.ts";
+import { type AuditOrder, auditOrders, auditPageMaxRows } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
 import { tokensObject } from "#objects/stubs.ts";
 import type { Call, Route } from "../call.ts";
 import { bytes } from "../contract.ts";
 import { wholeQuery } from "../whole-query.ts";
 
-/** Reads the audit log in order, as NDJSON. The last line is the cursor of the next page; `more` says whether there is one already. */
+const max = Number.MAX_SAFE_INTEGER;
+
+/** Reads the audit log as NDJSON. The last line is the cursor of the next page; `more` says whether there is one already. */
 async function getAudit(call: Call): Promise<Response> {
-  const after = wholeQuery(call, "after", 0, Number.MAX_SAFE_INTEGER);
-  const request = { after, from: wholeQuery(call, "from", 0, Number.MAX_SAFE_INTEGER), limit: auditPageMaxRows };
+  const order = orderOf(call);
+  const isFirst = call.query("after") === null;
+  const after = wholeQuery(call, "after", 0, max);
+  const start = isFirst && order === "newest" ? max : after;
+  const request = { after: start, from: wholeQuery(call, "from", 0, max), limit: auditPageMaxRows, order };
   const entries = await tokensObject(call.env).audit(request);
   const last = { cursor: entries.at(-1)?.number ?? after, more: entries.length === auditPageMaxRows };
   const body = [...entries, last].map((line) => `${JSON.stringify(line)}\n`).join("");
   return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+}
+
+function orderOf(call: Call): AuditOrder {
+  const asked = call.query("order") ?? "oldest";
+  const order = auditOrders.find((one) => one === asked);
+  if (order) return order;
+  const error = { path: "order", expected: `one of ${auditOrders.join(", ")}`, received: `'${asked.slice(0, 100)}'` };
+  throw new FaultError({ kind: "invalid", errors: [error] });
 }
 
 export const auditRoutes: readonly Route[] = [
@@ -24,6 +38,11 @@ export const auditRoutes: readonly Route[] = [
     contract: {
       query: {
         after: { description: "The cursor of the previous page's last line", type: "integer" },
+        order: {
+          description: "Which entries come first: the oldest unless given",
+          type: "string",
+          values: auditOrders,
+        },
         from: { description: "Leaves out what is older, ms since 1970", type: "integer" },
       },
       replies: { 200: bytes("application/x-ndjson") },

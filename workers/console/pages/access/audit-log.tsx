@@ -1,4 +1,3 @@
-import { useState } from "preact/hooks";
 import type { AuditEntry, UpriverClient } from "#client/index.ts";
 import { foldEqual } from "#console/parts/fold.ts";
 import { Badge, Empty, Loaded } from "#console/parts/states.tsx";
@@ -6,36 +5,18 @@ import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { usePolled } from "#console/polled.ts";
 import { count, moment } from "#core/format.ts";
 
-const dayMs = 86_400_000;
-const pagesMax = 20;
-const shownMax = 1_000;
 const columns = columnsOf("When", "Token", "Act", "About", "Outcome");
 
-/** The administrative acts of the last days, the newest first. */
+/** The newest administrative acts. */
 export function AuditLog({ client }: { client: UpriverClient }) {
-  const [days, setDays] = useState(1);
-  const live = usePolled(`audit ${days}`, () => load(client, days), 30_000);
+  const live = usePolled("audit", () => client.audit({ order: "newest" }), 30_000);
   return (
-    <>
-      <label class="filter">
-        Of the last
-        <select value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
-          <option value={1}>day</option>
-          <option value={7}>week</option>
-          <option value={30}>month</option>
-        </select>
-      </label>
-      <Loaded of={live}>
-        {({ entries, isAll }) =>
-          !isAll ? (
-            <Empty title="There are more acts in this time than this page reads.">
-              <p>
-                Choose a shorter time, or print all of them: <code>npx upriver audit</code>.
-              </p>
-            </Empty>
-          ) : entries.length === 0 ? (
-            <Empty title="No administrative act in this time." />
-          ) : (
+    <Loaded of={live}>
+      {({ entries, more }) =>
+        entries.length === 0 ? (
+          <Empty title="No administrative act yet." />
+        ) : (
+          <>
             <DataTable caption="Administrative acts, the newest first" columns={columns}>
               {foldEqual(entries, keyOf).map(
                 ({ last: { number, at, token, act, model, region, target, status }, times, firstAt }) => (
@@ -59,28 +40,15 @@ export function AuditLog({ client }: { client: UpriverClient }) {
                 ),
               )}
             </DataTable>
-          )
-        }
-      </Loaded>
-      <p class="muted">
-        The last {count(shownMax)} are shown; the log keeps 400 days: <code>npx upriver audit</code> prints all of it.
-      </p>
-    </>
+            <p class="muted">
+              {more && `These are the newest ${count(entries.length)} acts; there are older ones. `}
+              The log keeps 400 days: <code>npx upriver audit</code> prints all of it.
+            </p>
+          </>
+        )
+      }
+    </Loaded>
   );
-}
-
-// The log is read in the order in which it was written, so that the newest acts come last.
-async function load(client: UpriverClient, days: number): Promise<{ entries: AuditEntry[]; isAll: boolean }> {
-  let newest: AuditEntry[] = [];
-  let after = 0;
-  const from = Date.now() - days * dayMs;
-  for (let page = 0; page < pagesMax; page++) {
-    const { entries, cursor, more } = await client.audit({ after, from });
-    newest = [...newest, ...entries].slice(-shownMax);
-    if (!more) return { entries: newest.toReversed(), isAll: true };
-    after = cursor;
-  }
-  return { entries: [], isAll: false };
 }
 
 function keyOf({ token, act, model, region, target, status }: AuditEntry): string {
