@@ -28,6 +28,7 @@ import type {
 import type { ChangeOfSums, ClassTotal } from "#core/head/contribution.ts";
 import type { Saturated } from "#core/limits/admission.ts";
 import type { ReachedLimit } from "#core/limits/limits.ts";
+import type { RegionBrief } from "#core/region-brief.ts";
 import type { Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import type { RadiusReport } from "#core/semantic-cache/radius.ts";
@@ -213,8 +214,9 @@ export interface RegionReport {
   /** The version that `state` is about. */
   base: number;
   activity: RegionActivity;
-  /** Null where it is too large for a report. */
+  /** Null where it is too large for a report; then `brief` is there, except of an object of an earlier release. */
   state: RegionSummary | null;
+  brief?: RegionBrief;
 }
 
 /** The certified radius of the semantic cache on a base version (null: off), and the report of the last attempt. */

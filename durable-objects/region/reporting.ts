@@ -1,5 +1,6 @@
 import type { RegionRun } from "#core/contract/index.ts";
 import { addCounts } from "#core/counts.ts";
+import { briefOf } from "#core/region-brief.ts";
 import type { Jobs, Step } from "#objects/jobs.ts";
 import type { RegistryApi, ReportReceipt } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
@@ -10,7 +11,7 @@ const gatherMs = 1_000;
 /** The pause after a report that the registry did not take: it does not know the region yet, or did not reply. */
 const unknownMs = 10_000;
 const failedMs = 60_000;
-/** The largest report. One with more leaves out the state. */
+/** The largest report. One with more has a brief in place of the state. */
 const reportMaxBytes = 64 * 1024;
 /** Reading the state passes over all samples: one with 20,000 is read again after five minutes, or when a retrain has changed it. */
 const stateMsPerSample = 15;
@@ -148,7 +149,8 @@ export function boundedReport({ base, activity, state }: RegionReport): RegionRe
   const known = oldest && counts ? [{ ...oldest, counts }, ...rest] : [];
   const lastRun = state?.lastRun ? { ...state.lastRun, report: briefReport(state.lastRun.report) } : null;
   const report = { base, activity: { ...activity, versions: known }, state: state && { ...state, lastRun } };
-  return JSON.stringify(report).length > reportMaxBytes ? { ...report, state: null } : report;
+  const isTooLarge = state !== null && JSON.stringify(report).length > reportMaxBytes;
+  return isTooLarge ? { ...report, state: null, brief: briefOf(state) } : report;
 }
 
 function briefReport(report: RegionRun["report"]): RegionRun["report"] {

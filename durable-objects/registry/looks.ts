@@ -98,8 +98,7 @@ export class Looks {
       const openBefore = known.report?.activity.open ?? 0;
       const { open } = sums.totals;
       alerting.raise([
-        // What one without a state said is not known.
-        ...(known.report?.state === null ? [] : newsOf(region, known.report && needyOf(known.report), needyOf(report))),
+        ...(hasBrief(known.report) ? newsOf(region, known.report && needyOf(known.report), needyOf(report)) : []),
         ...queueNews(open, open - openBefore + report.activity.open),
       ]);
     });
@@ -253,8 +252,13 @@ export class Looks {
   }
 }
 
-function needyOf({ activity: { breaker }, state }: RegionReport): NeedyState {
-  return { ...state, breaker };
+function needyOf({ activity: { breaker }, state, brief }: RegionReport): NeedyState {
+  return { ...(state ?? brief), breaker };
+}
+
+// An earlier release left out a large state without a brief of it: what it said is not known.
+function hasBrief(report: RegionReport | null): boolean {
+  return report === null || report.state !== null || report.brief !== undefined;
 }
 
 function noSums(): Sums {

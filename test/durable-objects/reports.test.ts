@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Ladder, RegionStates } from "#core/contract/index.ts";
 import { noCounts, sumCounts } from "#core/counts.ts";
+import { totalsOf } from "#core/region-totals.ts";
 import { app } from "#edge/app.ts";
 import type { RegionReport } from "#objects/region/api.ts";
 import { boundedReport } from "#objects/region/reporting.ts";
@@ -31,6 +32,12 @@ async function reportOf(model: string): Promise<RegionReport> {
   const region = new TestRegion(model);
   const [activity, state] = await region.inside(async (object) => [object.counts(), await object.state(1)] as const);
   return { base: 1, activity, state };
+}
+
+/** The same report with another state, which is too large for a report. */
+function withLargeState(report: RegionReport, own: object): RegionReport {
+  const state = { ...report.state, rule: { note: "x".repeat(70_000) }, ...own } as unknown as RegionReport["state"];
+  return { ...report, state };
 }
 
 /** A model whose edge accepts nothing: its regions get each question. */
@@ -79,15 +86,21 @@ describe("a region's reports", () => {
     expect(await ladderOf("reported-few")).toMatchObject({ regions: 1, questions: 33 });
   });
 
-  it("are bounded: counts of earlier versions are added up, and a large state is left out", async () => {
+  it("are bounded: counts of earlier versions are added up, and a brief stands for a large state", async () => {
     const report = await reportOf("reported-few");
     const versions = Array.from({ length: 40 }, (_, i) => ({ base: i + 1, counts: { ...noCounts(), questions: 1 } }));
     const bounded = boundedReport({ ...report, activity: { ...report.activity, versions } });
     expect(bounded.activity.versions.map(({ base }) => base)).toEqual(versions.slice(-24).map(({ base }) => base));
     expect(sumCounts(bounded.activity.versions.map(({ counts }) => counts)).questions).toBe(40);
-    const rule = { note: "x".repeat(70_000) } as unknown as NonNullable<RegionReport["state"]>["rule"];
-    const large = boundedReport({ ...report, state: report.state && { ...report.state, rule } });
+    expect(boundedReport(report)).not.toHaveProperty("brief");
+    const large = boundedReport(withLargeState(report, { drift: { alarm: true, at: 5, against: "x".repeat(9_000) } }));
     expect([large.state, large.activity]).toEqual([null, report.activity]);
+    expect(large.brief).toEqual({
+      ...{ samples: report.state?.samples, archived: 0, headManifest: null, escalation: null },
+      certificate: { status: "pending", labelsNeeded: report.state?.certificate?.labelsNeeded },
+      ...{ drift: { alarm: true }, lastRun: null },
+    });
+    expect(totalsOf(large)).toEqual({ ...totalsOf(report), drift: 1 });
   });
 });
 
@@ -137,6 +150,38 @@ describe("a look at many regions", () => {
     });
     const { regions, next } = await page("reported-many", "?by=need&limit=5");
     expect([regions.map(({ region }) => region), next]).toEqual([["r-200", "r-120", "r-007"], null]);
+  });
+
+  it("knows the need of a region whose state is too large for a report, and raises its alerts once", async () => {
+    const report = await reportOf("reported-many");
+    const voided = { certificate: { ...report.state?.certificate, status: "void" } };
+    const stub = registryOf("reported-many");
+    const sent = async (own: object) => {
+      const { state, ...large } = boundedReport(withLargeState(report, own));
+      await stub.report("r-249", { ...large, state, activity: { ...report.activity, region: "r-249" } });
+    };
+    const alerts = async () => (await stub.alerts()).alerts.filter(({ region }) => region === "r-249").length;
+    await sent({});
+    expect(await alerts()).toBe(0);
+    await sent(voided);
+    expect(await alerts()).toBe(1);
+    const neediest = async () => {
+      const list = { by: "need", limit: 9 } as const;
+      const look = await runInDurableObject(stub, (object) => object.look({ only: null, list }));
+      return [look.regions.map(({ region }) => region), look.totals.certificates.void];
+    };
+    expect(await neediest()).toEqual([["r-200", "r-120", "r-249", "r-007"], 3]);
+    await evictDurableObject(stub);
+    expect(await neediest()).toEqual([["r-200", "r-120", "r-249", "r-007"], 3]);
+    // As the release before stored it: what it said is not known, and may have been told.
+    await runInDurableObject(stub, (_, { storage: { sql } }) => {
+      sql.exec("UPDATE reports SET value = json_remove(value, '$.brief') WHERE region = 'r-249'");
+    });
+    await evictDurableObject(stub);
+    expect(await neediest()).toEqual([["r-200", "r-120", "r-007"], 2]);
+    await sent({ ...voided, drift: { alarm: true } });
+    expect(await neediest()).toEqual([["r-200", "r-249", "r-120", "r-007"], 3]);
+    expect(await alerts()).toBe(1);
   });
 
   it("is one call of the registry, and of no region", async () => {

@@ -1,11 +1,9 @@
 import type { RegionState } from "./contract/index.ts";
+import type { RegionBrief } from "./region-brief.ts";
 
 /** What of a region's state may need somebody's attention. */
 export type NeedyState = Pick<RegionState, "breaker"> &
-  Partial<Pick<RegionState, "certificate" | "escalation">> & {
-    drift?: { alarm: boolean } | null;
-    lastRun?: { status: string } | null;
-  };
+  Partial<Pick<RegionBrief, "certificate" | "escalation" | "drift" | "lastRun">>;
 
 /** Why a region needs attention, the most urgent first. */
 export const regionNeeds = [

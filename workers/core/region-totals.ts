@@ -1,14 +1,13 @@
 import type { Counts, RegionState, VersionCounts } from "./contract/index.ts";
+import type { RegionBrief } from "./region-brief.ts";
 
 /** What totals are made from: the counts of a region, and its state on the version that serves it. */
 export interface ReportedRegion {
   base: number;
   activity: { versions: VersionCounts[]; open: number; breaker: "closed" | "open" };
-  state:
-    | (Pick<RegionState, "headManifest" | "samples" | "archived" | "certificate" | "escalation"> & {
-        drift: { alarm: boolean } | null;
-      })
-    | null;
+  state: Omit<RegionBrief, "lastRun"> | null;
+  /** Stands for a state that is too large for a report. */
+  brief?: RegionBrief;
 }
 
 /** Sums over regions. */
@@ -41,8 +40,9 @@ export function noTotals(): RegionTotals {
 }
 
 /** Returns the totals of one region. */
-export function totalsOf({ base, activity: { versions, open, breaker }, state }: ReportedRegion): RegionTotals {
+export function totalsOf({ base, activity: { versions, open, breaker }, ...report }: ReportedRegion): RegionTotals {
   const totals = noTotals();
+  const state = report.state ?? report.brief;
   const { certificate, escalation, drift } = state ?? {};
   if (certificate) totals.certificates[certificate.status] = 1;
   if (escalation) totals.escalations[escalation.status] = 1;
