@@ -202,6 +202,8 @@ export interface RegionActivity {
   versions: VersionCounts[];
   open: number;
   breaker: "closed" | "open";
+  /** Whether the rungs above answer; absent where they were not asked since the object woke, or too few calls failed. */
+  above?: "answers" | "fails";
   /** The newest stored questions; absent of an object of an earlier release. */
   recent?: QuestionBrief[];
   /** On a node alone: the questions that wait for the rung above, and the revision of the last sample that changed. */

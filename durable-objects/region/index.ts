@@ -595,7 +595,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const { questions, samples, isOnNode } = this;
     const onNode = isOnNode ? { backlog: questions.backlog(), revision: samples.lastRevision() } : {};
     const [breaker, recent] = [this.nextRung.breakerState(), this.questionLister.newest()];
-    return { region: this.region, versions: this.countTable.all(), open, breaker, recent, ...onNode };
+    const above = this.nextRung.outcome();
+    const known = { ...(above ? { above } : {}), ...onNode };
+    return { region: this.region, versions: this.countTable.all(), open, breaker, recent, ...known };
   }
 
   labelsForAbove(revision: number, epoch?: string): Promise<LabelsForAbove | null> {

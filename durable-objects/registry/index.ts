@@ -52,6 +52,7 @@ import { GroupCertificates } from "./group-certificates.ts";
 import { HeadPointers } from "./head-pointers.ts";
 import { Looks } from "./looks.ts";
 import { migrations } from "./migrations.ts";
+import { Outages } from "./outages.ts";
 import { Outbox, versionKeys } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
 import { Publishing } from "./publishing.ts";
@@ -112,6 +113,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly watch: CanaryWatch;
   private readonly looks: Looks;
   private readonly alerting: Alerting;
+  private readonly outages: Outages;
   private readonly copying: Copying;
   private readonly reconciliation: Reconciliation;
   private readonly restoring: Restoring;
@@ -140,6 +142,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       adopt: (region: string) => this.restoring.adopt(region),
       "ask-regions": () => this.looks.ask(),
       alert: (key: string) => this.alerting.deliver(key),
+      outage: (key: string) => this.outages.check(key),
     };
     this.jobs = new Jobs(ctx.storage, steps, lanes);
     this.versions = new Versions(sql);
@@ -169,6 +172,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.groups = new GroupCertificates({
       sums: new GroupSumStore(sql),
       show: (base, state, { scope }) => rollout.showGroup(base, state, scope),
+      alerting,
     });
     this.preparations = new Preparations({
       ...{ jobs, versions, heads: this.headPointers, rollout, transaction },
@@ -183,16 +187,19 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       ...{ canaries, rollout, jobs, regions, alerting, transaction },
       regionObject: (region) => regionObject(env, model, region),
     });
+    const inStorage = <T>(work: () => T) => ctx.storage.transactionSync(work);
+    const failing = () => this.looks.failing();
+    this.outages = new Outages({ alerting, jobs, failing, transaction: inStorage });
     this.looks = new Looks({
       isOnNode: env.UPLINK !== undefined,
       ...{ reports: new Reports(sql), edgeCounts: this.edgeCounts, rollout, jobs, canary: () => this.watch.state() },
-      ...{ groups: this.groups, spendings: this.spendings, series: new SeriesTable(sql), alerting },
+      ...{ groups: this.groups, spendings: this.spendings, series: new SeriesTable(sql) },
+      ...{ alerting, outages: this.outages, transaction: inStorage },
       readRegion: async (region, base) => {
         const object = regionObject(env, model, region);
         const [activity, state] = await Promise.all([object.counts(), object.state(base)]);
         return { base, activity, state };
       },
-      transaction: (work) => ctx.storage.transactionSync(work),
     });
     this.copying = new Copying({ model, sql, bucket: env.ARTEFACTS, versions, rollout, jobs });
     const { copying, watch } = this;

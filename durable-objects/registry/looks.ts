@@ -8,10 +8,11 @@ import { addTotals, countsByBase, noTotals, type RegionTotals, totalsOf } from "
 import { watchedCanary } from "#core/watched-canary.ts";
 import { within } from "#core/within.ts";
 import type { Jobs } from "../jobs.ts";
-import type { RegionReport } from "../region/api.ts";
+import type { RegionActivity, RegionReport } from "../region/api.ts";
 import type { Alerting } from "./alerting.ts";
 import type { CountedStep, LookRequest, RegionNews, RegistryLook, ReportReceipt } from "./api.ts";
 import type { GroupCertificates } from "./group-certificates.ts";
+import type { Outages } from "./outages.ts";
 import type { Rollout } from "./rollout.ts";
 import type { Spendings } from "./spendings.ts";
 import type { EdgeCounts } from "./tables/edge-counts.ts";
@@ -45,6 +46,7 @@ interface Needs {
   edgeCounts: EdgeCounts;
   series: SeriesTable;
   alerting: Pick<Alerting, "raise">;
+  outages: Pick<Outages, "note">;
   rollout: Pick<Rollout, "pointer">;
   canary: () => CanaryState | null;
   groups: Pick<GroupCertificates, "state">;
@@ -60,6 +62,8 @@ interface Sums {
   totals: RegionTotals;
   missing: Set<string>;
   breakersOpen: Set<string>;
+  /** Regions in which the rung above fails: until it has answered there, also while it is tried again. */
+  failing: Set<string>;
   /** How much each region needs somebody's attention; those that need none are left out. */
   needs: Map<string, number>;
   /** The newest questions, the newest first. */
@@ -81,10 +85,12 @@ export class Looks {
   }
 
   /** Takes a region's report in place of the one before; null for an unknown region. */
-  take(region: string, report: RegionReport): ReportReceipt | null {
-    const { reports, series, alerting, transaction } = this.needs;
+  take(region: string, sent: RegionReport): ReportReceipt | null {
+    const { reports, series, alerting, outages, transaction } = this.needs;
     const [known] = reports.of([region]);
     if (!known) return null;
+    const above = aboveOf(sent, known.report);
+    const report = above ? { ...sent, activity: { ...sent.activity, above } } : sent;
     const sums = this.all();
     // Summed again where this is undone.
     this.sums = null;
@@ -101,6 +107,7 @@ export class Looks {
         ...(hasBrief(known.report) ? newsOf(region, known.report && needyOf(known.report), needyOf(report)) : []),
         ...queueNews(open, open - openBefore + report.activity.open),
       ]);
+      if (above === "fails") outages.note();
     });
     if (known.report) addTotals(sums.totals, totalsOf(known.report), -1);
     this.sums = sums;
@@ -146,6 +153,12 @@ export class Looks {
       unanswered: [...sums.missing].slice(0, namedMax),
       breakersOpen: [...sums.breakersOpen].slice(0, namedMax),
     };
+  }
+
+  /** Lists the regions in which the rung above fails, and says how many regions there are. */
+  failing(): { names: string[]; of: number } {
+    const { failing, totals } = this.all();
+    return { names: [...failing].sort(), of: totals.regions };
   }
 
   news(since: number): RegionNews {
@@ -256,18 +269,26 @@ function needyOf({ activity: { breaker }, state, brief }: RegionReport): NeedySt
   return { ...(state ?? brief), breaker };
 }
 
+/** Returns whether the rung above answers a region; where the region does not know, what it said before. */
+function aboveOf({ activity: { above, breaker } }: RegionReport, before: RegionReport | null): RegionActivity["above"] {
+  if (breaker === "open") return "fails";
+  return above ?? (before ? aboveOf(before, null) : undefined);
+}
+
 // An earlier release left out a large state without a brief of it: what it said is not known.
 function hasBrief(report: RegionReport | null): boolean {
   return report === null || report.state !== null || report.brief !== undefined;
 }
 
 function noSums(): Sums {
-  return { totals: noTotals(), missing: new Set(), breakersOpen: new Set(), needs: new Map(), recent: [], asOf: null };
+  const [missing, breakersOpen, failing] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  return { totals: noTotals(), missing, breakersOpen, failing, needs: new Map(), recent: [], asOf: null };
 }
 
 function addReport(sums: Sums, region: string, report: RegionReport | null, at: number | null): void {
   sums.missing.delete(region);
   sums.breakersOpen.delete(region);
+  sums.failing.delete(region);
   sums.needs.delete(region);
   if (!report) {
     sums.missing.add(region);
@@ -275,6 +296,7 @@ function addReport(sums: Sums, region: string, report: RegionReport | null, at: 
   }
   addTotals(sums.totals, totalsOf(report));
   if (report.activity.breaker === "open") sums.breakersOpen.add(region);
+  if (aboveOf(report, null) === "fails") sums.failing.add(region);
   const others = sums.recent.filter((question) => question.region !== region);
   const newest = [...others, ...(report.activity.recent ?? [])].sort((a, b) => b.receivedAt - a.receivedAt);
   sums.recent = newest.slice(0, recentMax);

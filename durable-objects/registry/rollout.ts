@@ -71,14 +71,15 @@ export class Rollout {
   }
 
   /** Shows the certificate of a version's regions together while it is valid, where it has changed enough. */
-  showGroup(base: number, state: CertificateState, scope: string): void {
+  showGroup(base: number, state: CertificateState, scope: string): boolean {
     const pointer = this.pointer();
     const known = pointer.group?.base === base ? pointer.group.certificate : null;
     const certificate = state.status === "valid" ? groupCertificate(state, scope) : null;
     const isSame = certificate === null ? known === null : isNear(certificate, known);
-    if (isSame) return;
+    if (isSame) return false;
     const { group: _, ...rest } = pointer;
     this.save({ ...rest, ...(certificate ? { group: { base, certificate } } : {}) });
+    return known === null;
   }
 
   /** Takes a pointer with its revision: that of a registry which is restored. */

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer, Ladder } from "#core/contract/index.ts";
 import type { RegistryObject } from "#objects/registry/index.ts";
-import { call, eventually, publish } from "../helpers/edge.ts";
+import { alertsOf, call, eventually, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
 const north = new TestRegion("together", "north");
@@ -66,6 +66,7 @@ describe("the certificate of regions together", () => {
       expect(certificate).toMatchObject({ scope: "group:world", confidence: 0.95 });
       expect(uncertified).toMatchObject({ status: "pending" });
     });
+    expect(await south.reportNow()).toContain("certificate-valid of all");
   });
 
   it("is not shown for a region that is proven wrong, and falls with it", async () => {
@@ -74,6 +75,7 @@ describe("the certificate of regions together", () => {
       expect(await ownOf(south)).toMatchObject({ status: "void" });
     });
     await until(south, ({ certificate }) => expect(certificate).toBeNull());
+    expect(await south.reportNow()).toContain("certificate-void of south");
     await eventually(async () => {
       await live(north, 1);
       expect((await groupOf())?.status).not.toBe("valid");
@@ -90,6 +92,8 @@ describe("the certificate of regions together", () => {
       await live(north, 1);
       expect(await groupOf()).toMatchObject({ status: "void", reason: expect.stringContaining("is above the target") });
     });
+    const about = { kind: "certificate-void", region: null, detail: expect.stringContaining("is above the target") };
+    expect(await alertsOf("together")).toContainEqual(expect.objectContaining(about));
   });
 
   it("begins in objects that the release before wrote", async () => {

@@ -248,7 +248,12 @@ describe("reports that the registry lacks", () => {
         ...{ reports: new Reports(sql), edgeCounts: new EdgeCounts(sql) },
         canary: () => null,
         ...{ rollout: { pointer: () => pointer }, groups: { state: () => null } },
-        ...{ isOnNode: false, series: new SeriesTable(sql), alerting: { raise: () => {} } },
+        ...{
+          isOnNode: false,
+          series: new SeriesTable(sql),
+          alerting: { raise: () => {} },
+          outages: { note: () => {} },
+        },
         jobs: { bringForward: (kind) => void asked.push(kind) },
         spendings: { state: () => Promise.reject() as never },
         readRegion: () => Promise.reject(new Error("no reply")),

@@ -1,5 +1,5 @@
 import { exports } from "cloudflare:workers";
-import type { Answer, Instance, Manifest } from "#core/contract/index.ts";
+import type { Alert, Answer, Instance, Manifest } from "#core/contract/index.ts";
 import { documentOf } from "#edge/openapi/document.ts";
 import { routes } from "#edge/routes/index.ts";
 import { ApiCheck } from "./api-check.ts";
@@ -63,6 +63,12 @@ export function instance(seed = 0, region = "north"): Instance {
 export async function ask(model: string, body: object, options: CallOptions = {}): Promise<Answer> {
   const response = await expectOk(call("POST", `/v1/models/${model}/ask`, { token: "ask-token", ...options, body }));
   return response.json();
+}
+
+/** Lists the alerts of a model, the newest first. */
+export async function alertsOf(model: string): Promise<Alert[]> {
+  const response = await expectOk(call("GET", `/v1/models/${model}/alerts`));
+  return (await response.json<{ alerts: Alert[] }>()).alerts;
 }
 
 export async function expectOk(pending: Promise<Response>): Promise<Response> {

@@ -2,9 +2,11 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { Answer, Instance, Question, RegionRun } from "#core/contract/index.ts";
 import { regionObjectName } from "#objects/names.ts";
+import type { RegionReport } from "#objects/region/api.ts";
 import type { RegionObject } from "#objects/region/index.ts";
+import { boundedReport } from "#objects/region/reporting.ts";
 import { customRows } from "./custom-rows.ts";
-import { call, expectOk } from "./edge.ts";
+import { alertsOf, call, expectOk } from "./edge.ts";
 
 /** A question with its label, which a region may receive without having been asked. */
 export interface LabelledQuestion {
@@ -63,6 +65,15 @@ export class TestRegion {
   /** Every shard of the sums, as hex: equal when every bit is. */
   sums(): Promise<Record<string, SqlStorageValue>[]> {
     return this.rows("SELECT backbone, fold, shard, hex(value) AS value FROM sums ORDER BY backbone, fold, shard");
+  }
+
+  /** Sends the registry at once what the region would report. Returns what the model's alerts are about, the newest first. */
+  async reportNow(base = 1): Promise<string[]> {
+    const report = await this.inside(async (object): Promise<RegionReport> => {
+      return boundedReport({ base, activity: object.counts(), state: await object.state(base) });
+    });
+    await env.REGISTRY.get(env.REGISTRY.idFromName(this.model)).report(this.region, report);
+    return (await alertsOf(this.model)).map(({ kind, region }) => `${kind} of ${region ?? "all"}`);
   }
 
   async forgetAll(): Promise<void> {

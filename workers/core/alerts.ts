@@ -1,11 +1,12 @@
 import type { Alert, AlertKind } from "./contract/index.ts";
+import { count } from "./format.ts";
 import { hmacHex } from "./hash.ts";
 import { type NeedyState, needsOf, type RegionNeed } from "./region-need.ts";
 
 /** What an alert says, before it has an id and a time. */
 export type News = Pick<Alert, "kind" | "region" | "title" | "detail">;
 
-/** The needs of a region that are worth an alert when they begin. */
+/** The needs of a region that are worth an alert when they begin. That the rung above fails is told of all regions together. */
 const alerting: Partial<Record<RegionNeed, { kind: AlertKind; title: string; detail: string }>> = {
   "certificate-void": {
     kind: "certificate-void",
@@ -16,11 +17,6 @@ const alerting: Partial<Record<RegionNeed, { kind: AlertKind; title: string; det
     kind: "retrain-held",
     title: "Retrain held",
     detail: "Labels of tokens that are not trusted decide it: accept or forget them.",
-  },
-  "rung-above-fails": {
-    kind: "rung-above-fails",
-    title: "Rung above fails",
-    detail: "The region stopped asking it after repeated failures, and tries again in some seconds.",
   },
   drift: {
     kind: "drift",
@@ -47,6 +43,37 @@ export function newsOf(region: string, before: NeedyState | null, after: NeedySt
   };
   return [...begun, ...(isReached && before !== null ? [reached] : [])].map((news) => ({ ...news, region }));
 }
+
+/** Returns what to say of the certificate of all regions together. */
+export function groupNews(kind: "certificate-void" | "certificate-valid", reason: string): News {
+  const title = kind === "certificate-void" ? "Certificate void" : "Certificate valid";
+  return { kind, region: null, title, detail: `All regions together: ${reason}.` };
+}
+
+/** Regions that an alert names at most. */
+const namedMax = 5;
+
+/** Returns what to say where the rung above fails in some regions, of so many. */
+export function outageNews(names: readonly string[], of: number): News {
+  const [first = ""] = names;
+  const others = names.length - namedMax;
+  const listed = `${names.slice(0, namedMax).join(", ")}${others > 0 ? ` and ${count(others)} more` : ""}`;
+  const who = names.length === 1 ? "The region" : `${count(names.length)} of ${count(of)} regions (${listed})`;
+  return {
+    kind: "rung-above-fails",
+    region: names.length === 1 ? first : null,
+    title: "Rung above fails",
+    detail: `${who} stopped asking it after repeated failures. It is tried again every few seconds.`,
+  };
+}
+
+/** What to say where the rung above answers every region again. */
+export const recoveryNews: News = {
+  kind: "rung-above-answers",
+  region: null,
+  title: "Rung above answers again",
+  detail: "It answers every region that had stopped asking it.",
+};
 
 /** The number of a model's open questions from which on there is an alert. */
 export const queueAlertAt = 100;

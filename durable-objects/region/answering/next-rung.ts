@@ -109,6 +109,13 @@ export class NextRung {
     return [...this.healths.values()].some((health) => health.breakerState(now) === "open") ? "open" : "closed";
   }
 
+  /** Tells whether a rung above fails, or all that were asked answer; null where this instance does not know yet. */
+  outcome(): "answers" | "fails" | null {
+    const outcomes = [...this.healths.values()].map((health) => health.outcome());
+    if (outcomes.includes("fails")) return "fails";
+    return outcomes.includes("answers") && !outcomes.includes("unsure") ? "answers" : null;
+  }
+
   /** Returns what is known of the model's external rungs; undefined where it has none. */
   externalStates({ policy }: ClassifyManifest): ExternalRungState[] | undefined {
     const rungs = externalRungsOf(policy);

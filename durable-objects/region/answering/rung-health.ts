@@ -47,6 +47,10 @@ export class RungHealth {
     }
   }
 
+  outcome(): ReturnType<CircuitBreaker["outcome"]> {
+    return this.breaker.outcome();
+  }
+
   breakerState(now: number): "closed" | "open" {
     return this.breaker.state(now);
   }

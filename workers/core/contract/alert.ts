@@ -9,6 +9,7 @@ export const alertKinds = [
   "drift",
   "escalation-does-not-pay",
   "rung-above-fails",
+  "rung-above-answers",
   "retrain-failed",
   "retrain-held",
   "queue",

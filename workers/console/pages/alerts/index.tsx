@@ -10,7 +10,7 @@ import { AddWebhook } from "./add-webhook.tsx";
 import { WebhookTable } from "./webhooks.tsx";
 
 const everyMs = 3_000;
-const good: ReadonlySet<Alert["kind"]> = new Set(["certificate-valid", "test"]);
+const good: ReadonlySet<Alert["kind"]> = new Set(["certificate-valid", "rung-above-answers", "test"]);
 
 /** The alerts page: a model's last alerts, and the webhooks that receive them. */
 export function AlertsPage({ session, route }: PageProps) {
@@ -57,7 +57,8 @@ function AlertTable({ model, alerts }: { model: string; alerts: readonly Alert[]
       <Empty title="No alert yet.">
         <p>
           Alerts come when a certificate becomes void or valid, inputs drift, escalation stops paying, questions pile
-          up, the budget runs out, a rung above fails, a retrain fails or is held, and when a canary is decided.
+          up, the budget runs out, a rung above fails or answers again, a retrain fails or is held, and when a canary is
+          decided.
         </p>
       </Empty>
     );
