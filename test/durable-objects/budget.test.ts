@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Answer, ExternalRung, ModelLadder, ModelSpending, Policy } from "#core/contract/index.ts";
 import type { RegistryObject } from "#objects/registry/index.ts";
-import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+import { alertsOf, ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
 const above = (env as unknown as { TEST_ABOVE_URL: string }).TEST_ABOVE_URL;
@@ -70,7 +70,11 @@ describe("a budget", () => {
     const left = answers.filter(({ rung }) => rung === "edge");
     expect(left.length).toBe(12 - asked.length);
     expect(left.every(({ status, accepted }) => status === "answered" && !accepted)).toBe(true);
+    // It forgets that it looked at the budget within this minute.
+    await evictDurableObject(registryOf("bud-answer"));
     for (const region of ["north", "south"]) await report(new TestRegion("bud-answer", region));
+    const told = { kind: "budget", region: null, detail: expect.stringContaining("of $0.075") };
+    expect(await alertsOf("bud-answer")).toMatchObject([told]);
     const { usd, leftOut, questions, originOnlyUsd, savedUsd, leasedUsd } = await spendingOf("bud-answer");
     expect(usd).toBeCloseTo(asked.length * usdPerQuestion, 9);
     expect({ leftOut, questions, leasedUsd }).toEqual({ leftOut: left.length, questions: 12, leasedUsd: 0 });

@@ -17,7 +17,7 @@ import { ModelRung } from "#core/rung/model-rung.ts";
 import { nodeOf } from "#edge/node.ts";
 import type { RegistryObject } from "#objects/registry/index.ts";
 import { customRows } from "../helpers/custom-rows.ts";
-import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
+import { alertsOf, call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import type { ModelOptions, TestModel } from "../helpers/model.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -162,6 +162,9 @@ async function contest(model: string, options: ModelOptions = {}, canary?: Model
 const shareOf = (answers: readonly Answer[], isWrong: (answer: Answer) => boolean) =>
   answers.filter(isWrong).length / answers.length;
 
+const verdictsOf = async (model: string) =>
+  (await alertsOf(model)).filter(({ kind }) => kind === "canary").map(({ title }) => title);
+
 describe("a watched canary", () => {
   it("is rolled back when its error is higher, and the history gives the reason", async () => {
     const worse = await contest("worse");
@@ -177,6 +180,7 @@ describe("a watched canary", () => {
       outcome: "rolled back",
       reason: expect.stringMatching(/with confidence between \+/),
     });
+    expect(await verdictsOf("worse")).toEqual(["Canary 2 rolled back"]);
     const { versions, history } = await worse.versions();
     expect(history[0]).toMatchObject({ action: "rollback", version: 2 });
     expect(history[0]?.reason).toMatch(
@@ -203,6 +207,7 @@ describe("a watched canary", () => {
     expect(await better.pointer()).toMatchObject({ stable: 2, previous: 1, canary: null, revision });
     const { history } = await better.versions();
     expect(history.filter(({ reason }) => reason?.startsWith("promoted: "))).toHaveLength(1);
+    expect(await verdictsOf("better")).toEqual(["Canary 2 promoted"]);
     // The region deletes what it compared.
     await eventually(async () => expect(await better.region.rows("SELECT * FROM canary_answers")).toEqual([]));
   });

@@ -110,6 +110,7 @@ describe("drift of the input", () => {
     await region.teach(year(shift), now);
     await region.retrain(now);
     expect((await region.inside((object) => object.state(1))).drift).toMatchObject({ alarm, against: "before" });
+    expect((await region.reportNow()).includes("drift of north")).toBe(alarm);
     const due = async () => (await region.rows("SELECT due FROM jobs WHERE kind = 'schedule'"))[0]?.due as number;
     const before = await due();
     await region.inside(async (object, { storage }) => {

@@ -44,6 +44,7 @@ describe("a rung above that is worse than the edge", () => {
     }
     const found = (await state()).escalation;
     expect(found).toMatchObject({ status: "does-not-pay", escalatesAll: false });
+    expect(await region.reportNow()).toEqual(["escalation-does-not-pay of north"]);
     expect(found?.decidedBy?.edgeRight).toBeGreaterThan(found?.decidedBy?.aboveRight as number);
 
     const answers = await ask(100);
