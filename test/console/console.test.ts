@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -390,47 +390,57 @@ describe.skipIf(isSkipped)(
       await end();
     });
 
-    it.concurrent("sends a signed alert again, with the same id, after its receiver died before it answered", async ({
+    it.concurrent("sends a signed alert again after its receiver died before it answered, and the receiver keeps it once", async ({
       expect,
     }) => {
-      const file = join(ladder.folder, "alerts.ndjson");
-      await writeFile(file, "");
+      const folder = await mkdtemp(join(ladder.folder, "alerts-"));
       const port = await freePort();
-      const got = async () => {
-        const lines = (await readFile(file, "utf8")).split("\n").filter(Boolean);
-        return lines.map((line) => JSON.parse(line) as { url: string; headers: Record<string, string>; body: string });
+      const lines = async <T>(name: string): Promise<T[]> => {
+        const text = await readFile(join(folder, name), "utf8");
+        return text
+          .split("\n")
+          .filter(Boolean)
+          .map((line) => JSON.parse(line));
       };
+      const got = () => lines<{ url: string; headers: Record<string, string>; body: string }>("deliveries.ndjson");
+      const kept = () => lines<{ id: string; body: string }>("events.ndjson");
+      const { page, end } = await open("alerts/easy");
+      await page.waitForSelector("main form");
+      await page.type('main input[type="url"]', `http://127.0.0.1:${port}/take`);
+      await press(page, "Add webhook");
+      const shown = await page.waitForSelector("[data-secret]");
+      const secret = (await shown?.evaluate((node) => node.textContent)) ?? "";
       const start = async (mode: string) => {
         const script = join(import.meta.dirname, "../helpers/alert-receiver.ts");
-        const child = spawn(process.execPath, [script, String(port), file, mode], {
+        const child = spawn(process.execPath, [script, String(port), folder, secret, mode], {
           stdio: ["ignore", "pipe", "inherit"],
         });
         await once(child.stdout, "data");
         return child;
       };
       const dying = await start("dies");
-      const { page, end } = await open("alerts/easy");
-      await page.waitForSelector("main form");
-      await page.type('main input[type="url"]', `http://127.0.0.1:${port}/take`);
-      await press(page, "Add webhook");
-      const secret = await (await page.waitForSelector("[data-secret]"))?.evaluate((node) => node.textContent ?? "");
       await press(page, "Test");
       await once(dying, "exit");
-      expect(await got()).toHaveLength(1);
+      expect([(await got()).length, (await kept()).length]).toEqual([1, 1]);
       const live = await start("answers");
       await says(page, "delivered");
-      const [first, ...again] = await got();
-      expect(again).toHaveLength(1);
-      for (const { headers, body } of [first, ...again].filter((one) => one !== undefined)) {
-        expect(headers["upriver-event"]).toBe(JSON.parse(body).id);
-        expect(body).toBe(first?.body);
-        const [, at, signature] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(headers["upriver-signature"] as string) ?? [];
-        expect(
-          createHmac("sha256", secret as string)
-            .update(`${at}.${body}`)
-            .digest("hex"),
-        ).toBe(signature);
-      }
+      const [first, second, ...more] = await got();
+      expect([first?.body, more]).toEqual([second?.body, []]);
+      const id = JSON.parse(first?.body as string).id;
+      expect([first, second].map((one) => one?.headers["upriver-event"])).toEqual([id, id]);
+      expect(await kept()).toEqual([{ id, body: first?.body }]);
+      // What has another body, or an old time, is no event.
+      const send = async (body: string, signature: string) => {
+        const headers = { "upriver-event": "evt_other", "upriver-signature": signature };
+        return (await fetch(`http://127.0.0.1:${port}/take`, { method: "POST", body, headers })).status;
+      };
+      const signature = second?.headers["upriver-signature"] as string;
+      expect(await send(`${second?.body} `, signature)).toBe(401);
+      const old = Date.now() - 3600_000;
+      const signed = createHmac("sha256", secret).update(`${old}.{}`).digest("hex");
+      expect(await send("{}", `t=${old},v1=${signed}`)).toBe(401);
+      expect(await kept()).toHaveLength(1);
+
       const client = ladder.client("admin");
       const { webhook } = await client.addWebhook("easy", { url: `http://127.0.0.1:${port}/moved`, form: "slack" });
       await client.testWebhook("easy", webhook.id);
