@@ -14,6 +14,7 @@ import type { Answer } from "#client/index.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
+import { currentStop, namesFlag, startWalk, tabTo, unreached, walk, watchListeners } from "../helpers/keyboard.ts";
 import { testModel, testNumber } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
@@ -46,20 +47,33 @@ let browser: Browser;
 
 beforeAll(async () => {
   if (isSkipped) return;
-  [ladder, browser] = await Promise.all([temporaryLadder({ recipe: demo.recipe, demo }), openBrowser()]);
+  [ladder, browser] = await Promise.all([temporaryLadder({ recipe: demo.recipe, demo }), openBrowser([namesFlag])]);
   const { open, easy } = originModels;
   // A model for each test, so that they can run at the same time.
   const others = {
-    ...{ queue: open, undecided: open, corrected: open, overtaken: open, followed: open, found: open },
+    ...{ keyed: open, queue: open, undecided: open, corrected: open, overtaken: open, followed: open, found: open },
     ...{ narrowed: open, moved: easy, asked: easy, typed: { ...open, number: testNumber } },
   };
   const models = [...sdkModels, ...Object.entries(others).map(([model, options]) => ({ model, ...options }))];
   await Promise.all(models.map(async (options) => publishOn(ladder, await testModel(options))));
+  for (const model of ["moved", "keyed"]) await publishWorse(model);
+  await ladder.client("ask").askMany(
+    "keyed",
+    [0, 1].map((x0) => ({ region: "south", x0, x1: 1, x2: 1, x3: 2 })),
+  );
 });
 afterAll(async () => {
   await browser?.close();
   await ladder?.stop();
 });
+
+/** Publishes a second version of a model, which is worse than the first, to nobody. */
+async function publishWorse(model: string): Promise<void> {
+  const { manifest, blobs } = await testModel({ model, version: 2, seed: 5, threshold: 0 });
+  const { thin } = (manifest as ClassifyManifest).metrics;
+  const worse = { ...manifest, metrics: { thin: { ...thin, n: 1_000, accuracy: 0.3 }, full: null } };
+  await publishOn(ladder, { manifest: worse as ClassifyManifest, blobs }, null);
+}
 
 async function open(path = "", sight = sights[0] as (typeof sights)[number], scope: "admin" | "review" = "admin") {
   const { edge, tokens } = ladder.credentials;
@@ -70,6 +84,49 @@ async function open(path = "", sight = sights[0] as (typeof sights)[number], sco
     await page.browserContext().close();
   };
   return { page, check, end };
+}
+
+/** Opens a page on which all that a mouse can use is noted. */
+async function openByKeys(path = "overview") {
+  const opened = await open(path);
+  await watchListeners(opened.page);
+  await opened.page.reload({ waitUntil: "load" });
+  await opened.page.waitForSelector("main h1");
+  return opened;
+}
+
+/** Waits until the page has a heading, and all that it loads. */
+function shows(page: Page, heading: string): Promise<unknown> {
+  return page.waitForFunction(
+    (wanted) =>
+      document.querySelector("main h1")?.textContent === wanted && document.querySelector(".loading") === null,
+    { polling: 50 },
+    heading,
+  );
+}
+
+/** Walks through the page by Tab. Returns what is wrong with its stops, and what it does not reach. */
+async function faultsOf(page: Page): Promise<string[]> {
+  const stops = await walk(page);
+  const faults = stops.flatMap(({ text, faults }) => faults.map((fault) => `${text} ${fault}`));
+  const missed = (await unreached(page)).map((text) => `${text} is not reached`);
+  return [...faults, ...missed];
+}
+
+/** Opens a dialog by its button's key, checks that Tab stays in it, and that Escape closes it and returns to the button. */
+async function cancels(page: Page, name: string | RegExp): Promise<void> {
+  const button = await tabTo(page, name);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog[open]");
+  for (let n = 0; n < 12; n++) {
+    // After its last stop the focus leaves for the browser's own buttons.
+    const stop = await currentStop(page);
+    if (stop) expect(stop).toMatchObject({ isInDialog: true, faults: [] });
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => document.querySelector("dialog[open]") === null);
+  expect((await currentStop(page))?.name).toBe(button.name);
 }
 
 /** Waits until the page shows a text. */
@@ -319,10 +376,6 @@ describe.skipIf(isSkipped)(
     it.concurrent("compares a version before it is promoted, asks for the name of a worse one, and rolls it back", async ({
       expect,
     }) => {
-      const { manifest, blobs } = await testModel({ model: "moved", version: 2, seed: 5, threshold: 0 });
-      const { thin } = (manifest as ClassifyManifest).metrics;
-      const worse = { ...manifest, metrics: { thin: { ...thin, n: 1_000, accuracy: 0.3 }, full: null } };
-      await publishOn(ladder, { manifest: worse as ClassifyManifest, blobs }, null);
       const { page, end } = await open("models/moved");
       const stable = async () => (await ladder.client("ask").model("moved")).pointer.stable;
       const isWhole = () =>
@@ -590,6 +643,163 @@ describe.skipIf(isSkipped)(
       await end();
     });
 
+    it.concurrent("shows the focus at each stop of each page, and reaches by Tab all that a mouse does", async ({
+      expect,
+    }) => {
+      const { page, end } = await openByKeys();
+      for (const [path, heading] of Object.entries(pages)) {
+        await page.evaluate((to) => location.replace(`#/${to}`), path);
+        await shows(page, heading);
+        expect([path, ...(await faultsOf(page))]).toEqual([path]);
+      }
+      await end();
+    });
+
+    it.concurrent("is signed in to and walked through by keyboard alone", async ({ expect }) => {
+      const { edge, tokens } = ladder.credentials;
+      const page = await (await browser.createBrowserContext()).newPage();
+      await watchListeners(page);
+      await page.goto(`${edge}/console`);
+      expect(await faultsOf(page)).toEqual([]);
+      await tabTo(page, /^API token/);
+      await page.keyboard.type(tokens.admin);
+      await page.keyboard.press("Enter");
+      await shows(page, "Overview");
+      await startWalk(page);
+      await tabTo(page, "Skip to content");
+      await page.keyboard.press("Enter");
+      expect((await tabTo(page, /./)).name).toBe("live");
+      await startWalk(page);
+      await tabTo(page, "Questions", "header nav");
+      await page.keyboard.press("Enter");
+      await says(page, "Questions of");
+      await tabTo(page, "keyed", "nav.models");
+      await page.keyboard.press("Enter");
+      await shows(page, "Questions of keyed");
+      await tabTo(page, "Region", "main form");
+      await page.keyboard.type("south");
+      await page.waitForFunction(() => location.hash.includes("region=south"));
+      await tabTo(page, "Since");
+      await page.keyboard.type("11012026");
+      await page.waitForFunction(() => location.hash.includes("since=2026-11-01"));
+      await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 2);
+      expect(await faultsOf(page)).toEqual([]);
+
+      await tabTo(page, /./, "tbody");
+      await page.keyboard.press("Enter");
+      await shows(page, "Question");
+      await says(page, "Not known yet.");
+      expect(await faultsOf(page)).toEqual([]);
+      await tabTo(page, "True label");
+      await page.keyboard.type("b");
+      await tabTo(page, "Teach");
+      await page.keyboard.press("Enter");
+      await says(page, "b, by truth, given by token admin");
+      // The button is off now: Tab goes on after it.
+      expect((await tabTo(page, /./)).name).toBe("Copy as curl");
+      await cancels(page, "Forget");
+      await page.browserContext().close();
+    });
+
+    it.concurrent("promotes and rolls back by keyboard alone, in dialogs that keep the focus and give it back", async ({
+      expect,
+    }) => {
+      const { page, end } = await openByKeys("models/keyed");
+      const stable = async () => (await ladder.client("ask").model("keyed")).pointer.stable;
+      await page.waitForSelector("tbody tr");
+      await cancels(page, "Keys");
+      await cancels(page, "Canary");
+      await cancels(page, "Compare and promote");
+      await page.keyboard.press("Enter");
+      await tabTo(page, /^Version 2 is worse/, "dialog[open]");
+      await page.keyboard.type("2");
+      await tabTo(page, "Promote", "dialog[open]");
+      await page.keyboard.press("Enter");
+      await expect.poll(stable).toBe(2);
+      await tabTo(page, "Roll back to 1");
+      await page.keyboard.press("Enter");
+      await tabTo(page, "Roll back to 1", "dialog[open]");
+      await page.keyboard.press("Enter");
+      await expect.poll(stable).toBe(1);
+      await says(page, "rolled back to version 1");
+      expect(await faultsOf(page)).toEqual([]);
+      await end();
+    });
+
+    it.concurrent("asks, reviews, reads samples, adds a webhook and revokes a token by keyboard alone", async ({
+      expect,
+    }) => {
+      const client = ladder.client("admin");
+      await client.createToken({ id: "keyed-visitor", scopes: ["ask"] });
+      const { page, end } = await openByKeys("try/keyed");
+      const go = async (path: string, heading: string) => {
+        await page.evaluate((to) => location.replace(`#/${to}`), path);
+        await shows(page, heading);
+      };
+      const enter = async (name: string | RegExp, within?: string) => {
+        await tabTo(page, name, within);
+        await page.keyboard.press("Enter");
+      };
+      await tabTo(page, "x0");
+      await page.keyboard.type("2");
+      await page.keyboard.press("Enter");
+      await says(page, "waiting for an answer");
+      await enter("Any label may be answered");
+      await tabTo(page, "a", "fieldset");
+      await page.keyboard.press("Space");
+      await says(page, "Only 1 of the labels may be answered");
+      expect(await faultsOf(page)).toEqual([]);
+      await enter("JSON");
+      await page.waitForSelector("main textarea");
+      expect(await faultsOf(page)).toEqual([]);
+
+      await go("review/keyed", "Review keyed");
+      await page.waitForSelector("[data-question]");
+      await cancels(page, /Flag$/);
+      expect(await faultsOf(page)).toEqual([]);
+      await enter(/ c$/, ".answers");
+      await says(page, "1 answered by you");
+
+      await go("data/keyed", "Data of keyed");
+      await enter("Read the samples");
+      await says(page, "Export as NDJSON");
+      expect((await tabTo(page, /./)).name).toBe("Region");
+      await enter("Find suspects");
+      await says(page, "No suspect in");
+      expect(await faultsOf(page)).toEqual([]);
+
+      await go("regions/keyed/south", "south");
+      await page.waitForSelector("main details, main .notice");
+      await cancels(page, "Retrain now");
+      expect(await faultsOf(page)).toEqual([]);
+
+      await go("alerts/keyed", "Alerts of keyed");
+      await tabTo(page, "Address of the receiver");
+      await page.keyboard.type("http://127.0.0.1:9/");
+      await page.keyboard.press("Enter");
+      await page.waitForSelector("[data-secret]");
+      await enter("Test");
+      await says(page, "Test alert");
+      expect(await faultsOf(page)).toEqual([]);
+      await enter("Remove");
+      await enter("Remove", "dialog[open]");
+      await says(page, "No webhook yet.");
+
+      await go("access", "Access");
+      await page.waitForSelector('tr[data-token="keyed-visitor"]');
+      expect(await faultsOf(page)).toEqual([]);
+      const own = 'tr[data-token="keyed-visitor"]';
+      await enter("Revoke", own);
+      await enter("Revoke", "dialog[open]");
+      await expect
+        .poll(async () => (await client.tokens()).find(({ id }) => id === "keyed-visitor")?.revokedAt)
+        .toBeTruthy();
+
+      await go("demo", "Demo");
+      await cancels(page, /^Start/);
+      await end();
+    });
+
     it.concurrent.for(sights)(
       "has no accessibility violation and nothing cut off: $name",
       async (sight, { expect }) => {
@@ -598,12 +808,7 @@ describe.skipIf(isSkipped)(
         await page.evaluate(axe.source);
         for (const [path, heading] of Object.entries(pages)) {
           await page.evaluate((to) => location.replace(`#/${to}`), path);
-          await page.waitForFunction(
-            (wanted) =>
-              document.querySelector("main h1")?.textContent === wanted && document.querySelector(".loading") === null,
-            { polling: 50 },
-            heading,
-          );
+          await shows(page, heading);
           const { violations } = (await page.evaluate(
             `axe.run(document, { resultTypes: ["violations"] })`,
           )) as axe.AxeResults;
