@@ -680,9 +680,13 @@ describe.skipIf(isSkipped)(
       await page.keyboard.type("south");
       await page.waitForFunction(() => location.hash.includes("region=south"));
       await tabTo(page, "Since");
-      await page.keyboard.type("11012026");
+      const refused: string[] = [];
+      page.on("response", (response) => void (response.status() === 422 && refused.push(response.url())));
+      const steps = await page.evaluate(() => history.length);
+      await page.keyboard.type("11012026", { delay: 150 });
       await page.waitForFunction(() => location.hash.includes("since=2026-11-01"));
       await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 2);
+      expect([refused, await page.evaluate(() => history.length)]).toEqual([[], steps]);
       expect(await faultsOf(page)).toEqual([]);
 
       await tabTo(page, /./, "tbody");

@@ -9,7 +9,11 @@ export function filterOf(query: URLSearchParams): Query {
   const text = (name: string) => query.get(name) || undefined;
   const number = (name: string) => (text(name) === undefined ? undefined : Number(query.get(name)));
   const truth = (name: string) => (text(name) === undefined ? undefined : query.get(name) === "true");
-  const day = (name: string) => (text(name) === undefined ? undefined : Date.parse(query.get(name) as string));
+  // While a year is typed it is that of a first century.
+  const day = (name: string) => {
+    const at = Date.parse(query.get(name) ?? "");
+    return at >= 0 ? at : undefined;
+  };
   const given = {
     ...{ region: text("region"), rung: text("rung"), label: text("label") },
     ...{ from: number("from"), to: number("to"), before: number("before") },
@@ -33,7 +37,8 @@ export function Filter({ model, query, labels, regions }: Props) {
     next.delete("before");
     if (event.currentTarget.value === "") next.delete(name);
     else next.set(name, event.currentTarget.value);
-    location.hash = `${linkTo("questions", model)}?${next}`;
+    // Without a step back for each key.
+    location.replace(`${linkTo("questions", model)}?${next}`);
   };
   const choice = (name: string, title: string, values: readonly [value: string, text: string][]) => (
     <label>

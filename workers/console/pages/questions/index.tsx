@@ -23,7 +23,7 @@ export function QuestionsPage({ session, route }: PageProps) {
 
 function Questions({ client, model, route }: { client: UpriverClient; model: string; route: ConsoleRoute }) {
   const query = filterOf(route.query);
-  const key = `questions ${model} ${route.query}`;
+  const key = `questions ${model} ${JSON.stringify(query)}`;
   // A page of older ones does not change.
   const page = usePolled(key, () => client.questionPage(model, query), query.before === undefined ? everyMs : null);
   const known = usePolled(`model ${model}`, () => client.model(model), null);
