@@ -21,6 +21,7 @@ import type {
   RegionSpending,
   Rule,
   Run,
+  SentSuspects,
   Split,
   Suspects,
   VersionCounts,
@@ -112,6 +113,13 @@ export interface HumanLabel {
   /** Whether that token is trusted; yes, unless given. */
   trusted?: boolean;
 }
+
+/** Why people are not asked to check labels. */
+export type SuspectRefusal =
+  /** The region has no such sample, or not its instance. */
+  | { kind: "unfit"; ids: { id: string; reason: "unknown" | "no-instance" }[] }
+  /** People would have too many of the region. */
+  | { kind: "full"; max: number; waiting: number };
 
 /** Why a question is not forgotten. */
 export type ForgetRefusal = { kind: "unknown" } | { kind: "not-yours" };
@@ -412,6 +420,8 @@ export interface RegionApi {
   sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }>;
   /** Lists samples whose label may be wrong: a head that has not learned from them disagrees. */
   suspects(base: number, limit: number): Promise<Suspects>;
+  /** Sends samples to the review queue, all of them or none: people check their labels. Those that are there stay as they are. */
+  reviewSuspects(ids: readonly string[]): Promise<Result<SentSuspects, SuspectRefusal>>;
   counts(): RegionActivity;
   /** Returns a page of what was learned on this site after a revision; null while no version serves the region. */
   labelsForAbove(revision: number, epoch?: string): Promise<LabelsForAbove | null>;

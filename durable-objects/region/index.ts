@@ -12,6 +12,7 @@ import type {
   QuestionPage,
   QuestionWay,
   Run,
+  SentSuspects,
   Suspects,
 } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
@@ -64,6 +65,7 @@ import type {
   SampleChanges,
   SumsForAbove,
   SumsLimits,
+  SuspectRefusal,
 } from "./api.ts";
 import { blobReader, Manifests } from "./artefacts.ts";
 import { RegionJobs } from "./jobs.ts";
@@ -74,6 +76,7 @@ import { ForAbove } from "./labels/for-above.ts";
 import { Forgetting } from "./labels/forgetting.ts";
 import { ForgettingOwner } from "./labels/forgetting-owner.ts";
 import { Influence } from "./labels/influence.ts";
+import { LabelChecks } from "./labels/label-checks.ts";
 import { Labelling } from "./labels/labelling.ts";
 import { LiveRule } from "./labels/live-rule.ts";
 import { SampleKeeper } from "./labels/sample-keeper.ts";
@@ -91,6 +94,7 @@ import { Archives } from "./tables/archives.ts";
 import { SumBins } from "./tables/bins.ts";
 import { CanaryAnswers } from "./tables/canary-answers.ts";
 import { CanaryHeads } from "./tables/canary-heads.ts";
+import { Checks } from "./tables/checks.ts";
 import { Contributions } from "./tables/contributions.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
@@ -149,6 +153,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly escalation: Escalation;
   private readonly asking: Asking;
   private readonly influence: Influence;
+  private readonly checks: Checks;
+  private readonly labelChecks: LabelChecks;
   private readonly labelling: Labelling;
   private readonly forgetting: Forgetting;
   private readonly forgettingOwner: ForgettingOwner;
@@ -201,6 +207,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const runs = new Runs(sql);
     const drift = new Drift(sql);
     const groupKeys = new GroupKeys(sql);
+    const checks = new Checks(sql);
 
     // Filled at the end: the steps need units that need the jobs.
     const steps: Record<string, Step> = {};
@@ -246,6 +253,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ settlement, worth, sampleKeeper, jobs, log, transaction },
       labelFromAbove: ({ id, label }) => this.recordHumanLabel({ id, label, instance: null, at: Date.now() }),
     });
+    const labelChecks = new LabelChecks({
+      ...{ region, checks, questions, samples, archive, review, jobs, transaction },
+    });
     const opinions = new Opinions({
       ...{ region, nodeId, stamp, nextRung, manifests, questions, trials, certificates, transaction },
     });
@@ -265,7 +275,20 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const scheduled = new RegionJobs({
       epoch: () => epochOf(sql),
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
-      ...{ certificates, groups, rule, drift, archive, escalation, people, opinions, spending, secondAnswers, retrain },
+      ...{
+        certificates,
+        groups,
+        rule,
+        drift,
+        archive,
+        escalation,
+        people,
+        opinions,
+        spending,
+        secondAnswers,
+        retrain,
+        labelChecks,
+      },
       forgetOwner: (owner) => this.forgetOwner(owner),
       headRepair,
       transaction,
@@ -328,14 +351,17 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       },
     });
     this.influence = influence;
+    this.checks = checks;
+    this.labelChecks = labelChecks;
     this.labelling = new Labelling({
-      ...{ splitting, manifests, questions, samples, archive, influence, sampleKeeper, settlement },
+      ...{ splitting, manifests, questions, samples, checks, archive, influence, sampleKeeper, settlement },
       ...{ rule, groups, worth, canary, counts, jobs, log, transaction },
     });
     this.forgetting = new Forgetting({
       ...{
         questions,
         samples,
+        checks,
         embeddings,
         sums,
         bins,
@@ -448,7 +474,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   }
 
   async closeUnanswered(id: string): Promise<void> {
-    const { questions, manifests, settlement, transaction } = this;
+    const { checks, questions, manifests, settlement, transaction } = this;
+    transaction(() => checks.setFlagged(id));
     const base = questions.find(id)?.base;
     const manifest = base === undefined ? null : await manifests.get(base);
     const answer = questions.find(id)?.answer;
@@ -581,6 +608,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.suspectLooks.set(base, looking);
     const found = await looking;
     return { ...found, suspects: found.suspects.slice(0, limit) };
+  }
+
+  reviewSuspects(ids: readonly string[]): Promise<Result<SentSuspects, SuspectRefusal>> {
+    return this.labelChecks.send(ids);
   }
 
   private async lookForSuspects(base: number): Promise<Suspects> {

@@ -12,6 +12,7 @@ import type { Spending } from "./answering/spending.ts";
 import type { Manifests } from "./artefacts.ts";
 import type { Archive } from "./labels/archive.ts";
 import { type Certificates, labelDueMs } from "./labels/certificates.ts";
+import type { LabelChecks } from "./labels/label-checks.ts";
 import type { LiveRule } from "./labels/live-rule.ts";
 import type { SecondAnswers } from "./labels/second-answers.ts";
 import type { Mutex } from "./mutex.ts";
@@ -48,6 +49,7 @@ interface RegionJobsNeeds {
   archive: Archive;
   escalation: Pick<Escalation, "escalateDue">;
   people: Pick<People, "reviewDue">;
+  labelChecks: Pick<LabelChecks, "step">;
   opinions: Opinions;
   spending: Pick<Spending, "reportDue">;
   secondAnswers: SecondAnswers;
@@ -77,6 +79,7 @@ export class RegionJobs {
       budget: () => spending.reportDue(),
       "second-answers": (_, attempts) => secondAnswers.step(attempts),
       review: () => people.reviewDue(),
+      check: () => needs.labelChecks.step(),
       withdraw: (id) => done(review().withdraw([id])),
       "forget-in-review": (id) => done(review().forget([id])),
       schedule: () => this.startScheduledRun(),

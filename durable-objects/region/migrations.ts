@@ -199,6 +199,13 @@ const m016Contributions: Migration = (sql) => {
     PRIMARY KEY (owner, id, shard))`);
 };
 
+// Nobody was asked to check a label before.
+const m017Checks: Migration = (sql) => {
+  sql.exec(`CREATE TABLE checks (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL, judged INTEGER NOT NULL) WITHOUT ROWID`);
+  sql.exec("CREATE INDEX checks_waiting ON checks (state, at) WHERE state IN ('due', 'asked')");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -216,4 +223,5 @@ export const migrations: readonly Migration[] = [
   m014HeldOutHeads,
   m015Questions,
   m016Contributions,
+  m017Checks,
 ];

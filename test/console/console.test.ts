@@ -14,6 +14,7 @@ import type { Answer } from "#client/index.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
+import { customRows } from "../helpers/custom-rows.ts";
 import { currentStop, namesFlag, startWalk, tabTo, unreached, walk, watchListeners } from "../helpers/keyboard.ts";
 import { testModel, testNumber } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
@@ -52,7 +53,7 @@ beforeAll(async () => {
   // A model for each test, so that they can run at the same time.
   const others = {
     ...{ keyed: open, queue: open, undecided: open, corrected: open, overtaken: open, followed: open, found: open },
-    ...{ narrowed: open, moved: easy, asked: easy, typed: { ...open, number: testNumber } },
+    ...{ narrowed: open, doubted: open, moved: easy, asked: easy, typed: { ...open, number: testNumber } },
   };
   const models = [...sdkModels, ...Object.entries(others).map(([model, options]) => ({ model, ...options }))];
   await Promise.all(models.map(async (options) => publishOn(ladder, await testModel(options))));
@@ -281,6 +282,35 @@ describe.skipIf(isSkipped)(
       expect(await ladder.client("review").flagged("undecided")).toMatchObject([
         { id: flagged, reason: "too blurred to say" },
       ]);
+      await end();
+    });
+
+    it.concurrent("sends labels that may be wrong to review, where a person sees no proposal", async ({ expect }) => {
+      const client = ladder.client("admin");
+      const truths = customRows(120).map(({ instance, label }, i) => ({
+        label: i < 3 ? ({ a: "b", b: "a" }[label] ?? label) : label,
+        question: { region: "north", instance, id: `doubted~north~${i}` },
+      }));
+      await client.teachMany("doubted", { truths });
+      await client.retrain("doubted", "north", { waitSeconds: 25 });
+      const { page, end } = await open("data/doubted?region=north");
+      await press(page, "Find suspects");
+      await page.waitForSelector("[data-suspect]");
+      const first = await page.$eval("[data-suspect]", (row) => row.getAttribute("data-suspect") as string);
+      expect(truths.slice(0, 3).map(({ question }) => question.id)).toContain(first);
+      await page.focus("[data-suspect] input");
+      await page.keyboard.press("Space");
+      await press(page, "Send 1 to review");
+      await says(page, "1 sent; 1 of north wait for people.");
+      await (await page.waitForSelector('[role="status"] a'))?.click();
+      await page.waitForSelector(`[data-question="${first}"]`);
+      await says(page, "None stored.");
+      const wanted = truths.find(({ question }) => question.id === first)?.label === "a" ? "b" : "a";
+      await page.keyboard.press(wanted === "a" ? "1" : "2");
+      const label = async () =>
+        (await client.samples("doubted")).lines.findLast((line) => "id" in line && line.id === first);
+      await expect.poll(label).toMatchObject({ label: wanted, source: "truth" });
+      expect((await client.suspects("doubted", "north")).suspects.map(({ id }) => id)).not.toContain(first);
       await end();
     });
 

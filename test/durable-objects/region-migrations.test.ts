@@ -13,11 +13,13 @@ import { Worth } from "#objects/region/answering/worth.ts";
 import type { StoredSample } from "#objects/region/api.ts";
 import { Certificates } from "#objects/region/labels/certificates.ts";
 import { Contributing } from "#objects/region/labels/contributing.ts";
+import { LabelChecks } from "#objects/region/labels/label-checks.ts";
 import { Splitting } from "#objects/region/labels/splitting.ts";
 import { migrations } from "#objects/region/migrations.ts";
 import { SumBins } from "#objects/region/tables/bins.ts";
 import { CanaryAnswers } from "#objects/region/tables/canary-answers.ts";
 import { CanaryHeads } from "#objects/region/tables/canary-heads.ts";
+import { Checks } from "#objects/region/tables/checks.ts";
 import { Contributions } from "#objects/region/tables/contributions.ts";
 import { RegionCounter } from "#objects/region/tables/counts.ts";
 import { Escalations } from "#objects/region/tables/escalations.ts";
@@ -387,5 +389,38 @@ describe("a region's state of an earlier release", () => {
       return { before, after: contributions.totals(), labels: labelsIn(all) };
     });
     expect(found).toMatchObject({ before: { contributors: 0 }, after: { contributors: 1, labels: 1 }, labels: 2 });
+  });
+
+  it("has asked nobody to check a label, and asks about the samples that it has", async () => {
+    const write = (sql: SqlStorage) => {
+      for (const number of [1, 2]) writeSample(sql, number, `${number}`);
+      sql.exec("UPDATE samples SET source = 'origin' WHERE id = 'q2'");
+    };
+    const found = await withState(16, write, async ({ sql }) => {
+      const queued: string[] = [];
+      const checks = new Checks(sql);
+      const checking = new LabelChecks({
+        ...{ region: "north", checks, questions: new Questions(sql), samples: new Samples(sql) },
+        archive: { restore: async () => {} },
+        review: () => ({
+          enqueue: async (questions) => {
+            queued.push(...questions.map(({ id }) => id));
+            return [];
+          },
+        }),
+        jobs: { put: () => {}, bringForward: () => {} },
+        transaction: (work) => work(),
+      });
+      const before = checks.waiting();
+      const sent = await checking.send(["q1", "q2"]);
+      await checking.step();
+      return { before, sent, queued, judged: ["q1", "q2"].map((id) => checks.find(id)?.judged) };
+    });
+    expect(found).toEqual({
+      before: 0,
+      sent: { ok: true, value: { sent: 2, waiting: 2 } },
+      queued: ["q1", "q2"],
+      judged: [true, false],
+    });
   });
 });

@@ -6,6 +6,7 @@ import type {
   AuditOrder,
   CanaryState,
   Checks,
+  Closed,
   Contributed,
   Draft,
   Enrolment,
@@ -41,6 +42,7 @@ import type {
   ReviewQuestion,
   RolloutTarget,
   SampleLine,
+  SentSuspects,
   Series,
   SeriesRange,
   Serving,
@@ -324,7 +326,7 @@ export class UpriverClient {
   }
 
   /** Flags a question that no person can answer; the caller receives the provisional answer. */
-  flag(id: string, reason: string, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
+  flag(id: string, reason: string, { reviewer }: { reviewer?: string } = {}): Promise<Closed> {
     const headers = reviewerHeaders(reviewer);
     return this.transport.json({ ...post(`${questionPath(id)}/flag`, { reason }), headers, isRepeatable: false });
   }
@@ -514,6 +516,11 @@ export class UpriverClient {
   /** Lists samples of a region whose label may be wrong, the most suspicious first. Needs the scope admin. */
   suspects(model: string, region: string, limit = 100): Promise<Suspects> {
     return this.get(`${regionPath(model, region)}/suspects?limit=${limit}`);
+  }
+
+  /** Asks people to check the labels of up to 100 samples of a region, all or none; their answers replace the labels. Needs the scope admin. */
+  reviewSuspects(model: string, region: string, ids: readonly string[]): Promise<SentSuspects> {
+    return this.transport.json(post(`${regionPath(model, region)}/suspects/review`, { ids }));
   }
 
   /** Lists the retrains of a page of the regions, newest first. */

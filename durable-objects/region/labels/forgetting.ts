@@ -8,6 +8,7 @@ import type { Waiters } from "../answering/waiters.ts";
 import type { ForgetRefusal, StoredSample } from "../api.ts";
 import type { SumBins } from "../tables/bins.ts";
 import type { CanaryAnswers } from "../tables/canary-answers.ts";
+import type { Checks } from "../tables/checks.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { Questions } from "../tables/questions.ts";
 import type { Samples } from "../tables/samples.ts";
@@ -19,6 +20,7 @@ import type { Certificates } from "./certificates.ts";
 interface ForgettingNeeds {
   questions: Questions;
   samples: Samples;
+  checks: Pick<Checks, "find" | "remove">;
   embeddings: Embeddings;
   sums: Pick<SumShards, "subtract">;
   bins: Pick<SumBins, "get">;
@@ -59,13 +61,16 @@ export class Forgetting {
    * counted go: its owner may still read it, and label it.
    */
   remove(ids: readonly string[], isKept: (sample: StoredSample) => boolean = () => false): void {
-    const { questions, samples, embeddings, sums, certificates, canary, waiters, jobs, transaction } = this.needs;
+    const { questions, samples, checks, embeddings, sums, certificates, canary, waiters, jobs, transaction } =
+      this.needs;
     transaction(() => {
       const known = ids.map((id) => ({ id, sample: samples.find(id) }));
       sums.subtract(known.flatMap(({ sample }) => (sample ? this.countedOf(sample) : [])));
       for (const { id, sample } of known) {
         samples.remove(id, true);
         if (sample) embeddings.remove(sample.number);
+        if (checks.find(id)) jobs.put("forget-in-review", id, Date.now());
+        checks.remove(id);
         const isWhole = sample === null || !isKept(sample);
         // A label without trust was counted by neither.
         if (isWhole || sample?.trusted) {

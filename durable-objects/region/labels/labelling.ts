@@ -1,5 +1,4 @@
 import { canonicalJson } from "#core/canonical.ts";
-import { mayJudge } from "#core/confidence/labels.ts";
 import type { ClassifyManifest, LabelResult, LabelSource } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { fail, ok, type Result } from "#core/result.ts";
@@ -11,15 +10,17 @@ import { labelledAnswer } from "../answering/answers.ts";
 import type { Log } from "../answering/log.ts";
 import type { Settlement } from "../answering/settlement.ts";
 import type { Worth } from "../answering/worth.ts";
-import type { LabelContext, LabelRefusal, NewLabel, StoredSample } from "../api.ts";
+import type { LabelContext, LabelRefusal, NewLabel } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { CanaryAnswers } from "../tables/canary-answers.ts";
+import { type Check, type Checks, isAsked } from "../tables/checks.ts";
 import type { RegionCounter } from "../tables/counts.ts";
 import type { GroupWindows } from "../tables/group-windows.ts";
 import type { Questions, StoredQuestion } from "../tables/questions.ts";
 import type { NewSample, Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
 import type { Influence } from "./influence.ts";
+import { hasJudged, isAskedAnyway } from "./label-checks.ts";
 import type { LiveRule } from "./live-rule.ts";
 import type { SampleKeeper } from "./sample-keeper.ts";
 import { secondAnswerDelayMs } from "./second-answers.ts";
@@ -31,6 +32,7 @@ interface LabellingNeeds {
   manifests: Pick<Manifests, "get">;
   questions: Questions;
   samples: Pick<Samples, "find">;
+  checks: Pick<Checks, "find" | "setAnswered" | "setJudged" | "remove">;
   archive: Pick<Archive, "restore">;
   influence: Pick<Influence, "refuse" | "take">;
   sampleKeeper: SampleKeeper;
@@ -40,7 +42,7 @@ interface LabellingNeeds {
   worth: Pick<Worth, "recordLabel">;
   canary: Pick<CanaryAnswers, "recordLabel" | "borrowInput">;
   counts: Pick<RegionCounter, "judged">;
-  jobs: Pick<Jobs, "bringForward">;
+  jobs: Pick<Jobs, "bringForward" | "put">;
   log: Log;
   transaction: <T>(work: () => T) => T;
 }
@@ -153,21 +155,31 @@ export class Labelling {
 
   private recordSample(
     manifest: ClassifyManifest,
-    sample: NewSample,
-    source: LabelContext["source"],
+    given: NewSample,
+    from: LabelContext["source"],
     isKept: boolean,
   ): LabelResult {
     const { samples, questions, sampleKeeper, settlement, canary, jobs } = this.needs;
-    const { id, label, split, trusted, labelledBy } = sample;
-    const before = samples.find(id);
-    const changed = isKept && sampleKeeper.keep(manifest, sample);
+    const before = samples.find(given.id);
+    const row = questions.find(given.id);
+    const check = before && this.needs.checks.find(given.id);
+    // Unless people were asked for the question's own sake.
+    const isCheck = check !== null && from === "human" && isAsked(check) && !isAskedAnyway(row, before);
+    const { id, label, split, trusted, labelledBy } = given;
+    // A person who checks a truth may correct it.
+    const source = isCheck && trusted && before?.source === "truth" ? before.source : from;
+    const labelledAt = isCheck && before ? before.labelledAt : given.labelledAt;
+    const changed = isKept && sampleKeeper.keep(manifest, { ...given, source, labelledAt });
     const task = taskOf(manifest);
-    const isPairDue = changed && trusted && canary.recordLabel(task, id, label, source);
+    // Checked labels are chosen, those that a head contradicts: they would make errors look fewer than they are.
+    const judges = changed && trusted && !isCheck;
+    const isPairDue = judges && canary.recordLabel(task, id, label, source);
     if (isPairDue) jobs.bringForward("second-answers", "", Date.now() + secondAnswerDelayMs);
-    const row = questions.find(id);
-    if (changed && trusted && row && !restricts(manifest.labels, row.candidates)) {
-      this.judge(manifest, row, { label, source, before });
+    if (judges && row && !restricts(manifest.labels, row.candidates)) {
+      this.judge(manifest, row, { label, source, isFirst: !(check?.judged ?? hasJudged(before)) });
     }
+    if (isCheck) this.needs.checks.setAnswered(id, trusted ? "checked" : "ignored");
+    else if (check && changed) this.overtake(check, label === before?.label);
     const mayAnswer = trusted || source === "human" || row?.owner === labelledBy;
     if (row?.answer.status === "open" && mayAnswer) {
       settlement.settle(manifest, labelledAnswer(task, row, label, source));
@@ -186,16 +198,25 @@ export class Labelling {
     return { id, label: known?.label ?? label, source: known?.source ?? source, split, changed };
   }
 
+  /** Ends a check, since another label has come. A label that is the one that a person gave stays checked. */
+  private overtake(check: Check, isSame: boolean): void {
+    const { checks, jobs } = this.needs;
+    if (isSame && check.state === "checked") {
+      checks.setJudged(check.id);
+      return;
+    }
+    checks.remove(check.id);
+    if (isAsked(check)) jobs.put("withdraw", check.id, Date.now());
+  }
+
   // Only trusted labels come here: what judges rungs, rules and answers must be more reliable than they are.
   private judge(
     manifest: ClassifyManifest,
     row: StoredQuestion,
-    { label, source, before }: Pick<NewSample, "label" | "source"> & { before: StoredSample | null },
+    { label, source, isFirst }: Pick<NewSample, "label" | "source"> & { isFirst: boolean },
   ): void {
     const { rule, worth, counts } = this.needs;
     const { id, accepted, prediction, inclusionProbability, answer, base } = row;
-    // A label that judges nothing came before: the next one counts as the first.
-    const isFirst = before === null || !mayJudge(before.source) || !before.trusted;
     rule.recordLabel(manifest, { id, accepted, prediction, label, source, inclusionProbability }, isFirst);
     if (!isFirst) return;
     worth.recordLabel(manifest, row, label, source);

@@ -24,6 +24,8 @@ interface Row extends Record<string, SqlStorageValue> {
   fold: number;
   /** Whether it trains: in a fold of the sums. */
   trains: number;
+  /** Whether people are asked to check it. */
+  inReview: number;
   vector: ArrayBuffer;
 }
 
@@ -47,7 +49,7 @@ export async function findSuspects({ sql, ...needs }: Needs, manifest: ClassifyM
   const { step, width } = thin.backbone.embedding;
   const found: Suspect[] = [];
   const rows = samplesOf(sql, thin.backbone.sha256, suspectsLookMax);
-  for (const [i, { id, label, source, at, fold, trains, vector }] of rows.entries()) {
+  for (const [i, { id, label, source, at, fold, trains, inReview, vector }] of rows.entries()) {
     if (i % rowsAtOnce === 0) await scheduler.wait(0);
     const given = labels.indexOf(label);
     const embedding = new Int16Array(vector);
@@ -56,17 +58,20 @@ export async function findSuspects({ sql, ...needs }: Needs, manifest: ClassifyM
     const disagreement = disagreementOf({ weights, classes, step }, embedding, given);
     if (!disagreement) continue;
     const { suggestion, margin } = disagreement;
-    found.push({ id, label, source, suggestion: labels[suggestion] as string, margin, at });
+    const asked = inReview === 1 ? { inReview: true as const } : {};
+    found.push({ id, label, source, suggestion: labels[suggestion] as string, margin, at, ...asked });
   }
   const suspects = found.sort((a, b) => b.margin - a.margin).slice(0, suspectsMax);
   return { samples: rows.length, disagreements: found.length, suspects };
 }
 
 // Those of validation and calibration are in no sums, except where a run with few labels cross-fits: then they are left out here.
+// So are labels that people have checked, or could not.
 function samplesOf(sql: SqlStorage, backbone: string, limit: number): Row[] {
-  const query = `SELECT s.id AS id, s.label AS label, source, at, fold, split = 'train' AS trains, e.vector AS vector
-    FROM samples s JOIN embeddings e ON e.backbone = ? AND e.number = s.number
-    WHERE split = 'train' OR coalesce(e.weight, 0) = 0 ORDER BY s.number DESC LIMIT ?`;
+  const query = `SELECT s.id AS id, s.label AS label, source, s.at AS at, fold, split = 'train' AS trains, c.id IS NOT NULL AND c.state <> 'ignored' AS inReview,
+      e.vector AS vector
+    FROM samples s JOIN embeddings e ON e.backbone = ? AND e.number = s.number LEFT JOIN checks c ON c.id = s.id
+    WHERE (split = 'train' OR coalesce(e.weight, 0) = 0) AND coalesce(c.state, '') NOT IN ('checked', 'flagged') ORDER BY s.number DESC LIMIT ?`;
   return sql.exec<Row>(query, backbone, limit).toArray();
 }
 

@@ -98,13 +98,13 @@ export class Embeddings {
 
   /**
    * Returns the newest embeddings of a split with labels that may judge; with `escalated`, only of questions that no rule accepted.
-   * Those of `calibration` have never trained a head: the sums have never contained them.
+   * Those of `calibration` have never trained a head: the sums have never contained them. Nor did people choose to label them.
    */
   newest(backbone: string, split: Split, limit: number, escalated = false): (LabelledVector & { id: string })[] {
     const rows = this.sql.exec<VectorRow & { id: string }>(
       `SELECT s.id, ${labelledColumns} FROM samples s JOIN embeddings e ON e.backbone = ? AND e.number = s.number
        WHERE s.split = ? AND s.source <> 'origin' AND s.trusted = 1 ${escalated ? "AND s.accepted = 0" : ""}
-         ${split === "calibration" ? "AND e.weight IS NULL" : ""}
+         ${split === "calibration" ? "AND e.weight IS NULL AND s.id NOT IN (SELECT id FROM checks WHERE judged = 0)" : ""}
        ORDER BY s.number DESC LIMIT ?`,
       ...[backbone, split, limit],
     );

@@ -44,6 +44,12 @@ export const reviewSchema = z
   .strictObject({ questions: z.array(reviewQuestionSchema), waiting: z.int() })
   .meta({ id: "Review" });
 
+export const closedSchema = z
+  .union([answerSchema, z.strictObject({ id: questionIdSchema, flagged: z.literal(true) })])
+  .meta({ id: "Closed" });
+/** The answer that the caller of a flagged question receives; of a label that was to be checked, which has no caller, its id. */
+export type Closed = z.infer<typeof closedSchema>;
+
 export const skippedSchema = z.strictObject({ id: questionIdSchema, skipped: z.literal(true) }).meta({ id: "Skipped" });
 
 /** The body of `POST /v1/questions/{id}/flag`: why a person can't answer the question. */

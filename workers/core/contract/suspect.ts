@@ -11,12 +11,14 @@ export const suspectSchema = z
     suggestion: z.string(),
     margin: z.number(),
     at: z.int(),
+    /** Whether people are asked to check it; absent where they are not. */
+    inReview: z.literal(true).optional(),
   })
   .meta({ id: "Suspect" });
 /** A sample whose label may be wrong. */
 export type Suspect = z.infer<typeof suspectSchema>;
 
-/** The newest samples that are looked through, and the suspects that are listed. */
+/** The newest samples that are looked through, and the suspects that are listed, sent at a time, and with people at a time. */
 export const suspectsLookMax = 5_000;
 export const suspectsMax = 100;
 
@@ -31,3 +33,18 @@ export const suspectsSchema = z
   .meta({ id: "Suspects" });
 /** The samples of a region whose labels may be wrong. */
 export type Suspects = z.infer<typeof suspectsSchema>;
+
+/** The body of `POST …/suspects/review`: the samples whose labels people are to check. */
+export const reviewSuspectsSchema = z
+  .strictObject({ ids: z.array(questionIdSchema).min(1).max(suspectsMax) })
+  .meta({ id: "ReviewSuspects" });
+
+export const sentSuspectsSchema = z
+  .strictObject({
+    /** How many were sent now; those that people have already are left out. */
+    sent: z.int(),
+    /** How many of the region are with people now. */
+    waiting: z.int(),
+  })
+  .meta({ id: "SentSuspects" });
+export type SentSuspects = z.infer<typeof sentSuspectsSchema>;

@@ -10,12 +10,15 @@ import {
   regionRunsSchema,
   regionStatesSchema,
   retrainSchema,
+  reviewSuspectsSchema,
+  sentSuspectsSchema,
   suspectsMax,
   suspectsSchema,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
+import type { SuspectRefusal } from "#objects/region/api.ts";
 import type { RegistryLook } from "#objects/registry/api.ts";
 import { lacksMethod, regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
@@ -149,14 +152,45 @@ async function getSums(call: Call): Promise<Response> {
 
 /** Lists samples whose label may be wrong. */
 async function getSuspects(call: Call): Promise<Response> {
-  const { model, region, base } = await knownRegion(call);
-  const { task } = await classifierOf(call, model, base);
-  if (task !== "classify") {
-    const error = { path: "model", expected: "a model of labels", received: "a model of numbers" };
-    throw new FaultError({ kind: "invalid", errors: [error] });
-  }
+  const { model, region, base } = await suspectedRegion(call);
   const limit = Math.max(1, wholeQuery(call, "limit", suspectsMax, suspectsMax));
   return jsonResponse(await regionObject(call.env, model, region).suspects(base, limit));
+}
+
+/** Sends samples whose label may be wrong to the review queue. */
+async function postReviewSuspects(call: Call): Promise<Response> {
+  const { model, region } = await suspectedRegion(call);
+  const { ids } = await readJson(call.request, reviewSuspectsSchema, bodyMaxBytes);
+  const sent = await regionObject(call.env, model, region).reviewSuspects(ids);
+  if (!sent.ok) throw unsent(sent.error, ids, region);
+  call.noted.target = `${sent.value.sent} labels`;
+  return jsonResponse(sent.value);
+}
+
+function unsent(refusal: SuspectRefusal, ids: readonly string[], region: string): FaultError {
+  if (refusal.kind === "full") {
+    return new FaultError({
+      kind: "conflict",
+      expected: `at most ${refusal.max} labels of region '${region}' with people at a time`,
+      received: `${refusal.waiting} with those of this request; nothing was sent`,
+      next: "Send fewer, or wait until people have answered some: GET /v1/models/{model}/review.",
+    });
+  }
+  const errors = refusal.ids.map(({ id, reason }) => ({
+    path: `ids/${ids.indexOf(id)}`,
+    expected: reason === "unknown" ? `a labelled question of region '${region}'` : "a question whose input is kept",
+    received: reason === "unknown" ? `'${id}', which has no label there` : `'${id}', whose input is deleted`,
+  }));
+  return new FaultError({ kind: "invalid", errors });
+}
+
+/** Returns the region in the call's path, of a model of labels. */
+async function suspectedRegion(call: Call): ReturnType<typeof knownRegion> {
+  const known = await knownRegion(call);
+  const { task } = await classifierOf(call, known.model, known.base);
+  if (task === "classify") return known;
+  const error = { path: "model", expected: "a model of labels", received: "a model of numbers" };
+  throw new FaultError({ kind: "invalid", errors: [error] });
 }
 
 async function forgetRegion(call: Call): Promise<Response> {
@@ -248,6 +282,19 @@ export const regionRoutes: readonly Route[] = [
       replies: { 200: json(suspectsSchema) },
     },
     handle: getSuspects,
+  },
+  {
+    method: "POST",
+    path: `${path}/:region/suspects/review`,
+    scope: "admin",
+    audit: "always",
+    operation: "send labels that may be wrong to review",
+    contract: {
+      body: json(reviewSuspectsSchema),
+      example: { ids: ["storefront~lagoon~0mwp7a1c"] },
+      replies: { 200: json(sentSuspectsSchema) },
+    },
+    handle: postReviewSuspects,
   },
   {
     method: "POST",

@@ -1,4 +1,12 @@
-import { answerSchema, bodyMaxBytes, flagSchema, humanLabelSchema, skippedSchema } from "#core/contract/index.ts";
+import {
+  answerSchema,
+  bodyMaxBytes,
+  type Closed,
+  closedSchema,
+  flagSchema,
+  humanLabelSchema,
+  skippedSchema,
+} from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
 import type { Result } from "#core/result.ts";
@@ -33,7 +41,10 @@ async function postAnswer(call: Call): Promise<Response> {
   const address = await addressOf(call);
   const { label: given } = await readJson(call.request, humanLabelSchema, bodyMaxBytes);
   const label = await answerAs(call, address, String(given));
-  return settled(call, address, { label });
+  const { id, model, region, manifest } = address;
+  // The region has no such question where only a label was to be checked.
+  const by = { status: "answered", accepted: true, rung: "human", version: "human", certificate: null } as const;
+  return settled(call, address, { id, model, region, ...taskOf(manifest).known(label), ...by });
 }
 
 /**
@@ -64,12 +75,12 @@ async function postFlag(call: Call): Promise<Response> {
   const { id, model } = address;
   const { reason } = await readJson(call.request, flagSchema, bodyMaxBytes);
   taken(id, await reviewObject(call.env, model).flag(id, reason, holderOf(call)));
-  return settled(call, address, {});
+  return settled(call, address, { id, flagged: true });
 }
 
-async function settled(call: Call, { id, model, region }: Addressed, otherwise: object): Promise<Response> {
+async function settled(call: Call, { id, model, region }: Addressed, otherwise: Closed): Promise<Response> {
   const answer = await regionObject(call.env, model, region).read(id, null, 0);
-  return jsonResponse(answer.ok ? answer.value : { id, ...otherwise });
+  return jsonResponse(answer.ok ? answer.value : otherwise);
 }
 
 /** Throws the fault for a refusal of the queue. */
@@ -133,7 +144,7 @@ export const reviewQuestionRoutes: readonly Route[] = [
       headers: reviewer,
       body: json(flagSchema),
       example: { reason: "blurred" },
-      replies: { 200: json(answerSchema) },
+      replies: { 200: json(closedSchema) },
     },
     handle: postFlag,
   },

@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
-import type { Suspects, UpriverClient } from "#client/index.ts";
-import { Empty, Loaded, ProblemNotice } from "#console/parts/states.tsx";
+import type { Suspect, Suspects, UpriverClient } from "#client/index.ts";
+import { Badge, Empty, Loaded, ProblemNotice } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import { count, day, three } from "#core/format.ts";
 
-const columns = columnsOf("Sample", "Label", "A head says", "#Margin");
+const columns = columnsOf("Sample", "Label", "A head says", "#Margin", "To review");
 
 interface Props {
   client: UpriverClient;
@@ -49,7 +49,7 @@ export function SuspectList({ client, model, asked }: Props) {
               </button>
             </form>
             {failure && <ProblemNotice error={failure} />}
-            {found && <Found model={model} {...found} />}
+            {found && <Found key={found.region} client={client} model={model} {...found} />}
           </>
         );
       }}
@@ -57,15 +57,18 @@ export function SuspectList({ client, model, asked }: Props) {
   );
 }
 
-function Found({
-  model,
-  region,
-  suspects: { samples, disagreements, suspects },
-}: {
+interface FoundProps {
+  client: UpriverClient;
   model: string;
   region: string;
   suspects: Suspects;
-}) {
+}
+
+function Found({ client, model, region, suspects: { samples, disagreements, suspects } }: FoundProps) {
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [sent, setSent] = useState<{ ids: ReadonlySet<string>; now: number; waiting: number } | null>(null);
+  const [failure, setFailure] = useState<Error | null>(null);
+  const [isBusy, setBusy] = useState(false);
   if (suspects.length === 0) {
     return (
       <Empty title={`No suspect in ${region}.`}>
@@ -77,28 +80,76 @@ function Found({
       </Empty>
     );
   }
+  const isSent = ({ id, inReview }: Suspect) => inReview === true || (sent?.ids.has(id) ?? false);
+  const open = suspects.filter((one) => !isSent(one));
+  const wanted = chosen.size > 0 ? open.filter(({ id }) => chosen.has(id)) : open;
+  const choose = (id: string) => {
+    const next = new Set(chosen);
+    if (!next.delete(id)) next.add(id);
+    setChosen(next);
+  };
+  const send = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    setFailure(null);
+    try {
+      const ids = wanted.map(({ id }) => id);
+      const { sent: now, waiting } = await client.reviewSuspects(model, region, ids);
+      setSent({ ids: new Set([...(sent?.ids ?? []), ...ids]), now, waiting });
+      setChosen(new Set());
+    } catch (error) {
+      setFailure(error as Error);
+    }
+    setBusy(false);
+  };
   return (
-    <>
+    <form onSubmit={send}>
       <p class="muted">
         Of {count(samples)} labels of {region}, heads that have not learned from them disagree with{" "}
-        {count(disagreements)}. The first ones are the most suspicious; open one to correct it.
+        {count(disagreements)}. The first ones are the most suspicious. Open one to correct it, or send them to review:
+        a person sees neither the label nor what a head says, and the answer replaces the label.
       </p>
+      <div class="actions start">
+        <button type="submit" disabled={isBusy || wanted.length === 0}>
+          Send {chosen.size > 0 ? "" : "all "}
+          {count(wanted.length)} to review
+        </button>
+        {sent && (
+          <span role="status">
+            {count(sent.now)} sent; {count(sent.waiting)} of {region} wait for people.{" "}
+            <a href={linkTo("review", model)}>Review</a>
+          </span>
+        )}
+      </div>
+      {failure && <ProblemNotice error={failure} />}
       <DataTable caption={`Labels of ${region} that may be wrong`} columns={columns}>
-        {suspects.map(({ id, label, source, suggestion, margin, at }) => (
-          <tr key={id} data-suspect={id}>
+        {suspects.map((one) => (
+          <tr key={one.id} data-suspect={one.id}>
             <th scope="row">
-              <a href={linkTo("questions", model, id)}>{day(at)}</a>
+              <a href={linkTo("questions", model, one.id)}>{day(one.at)}</a>
             </th>
             <td data-label="Label">
-              {label} <small>by {source}</small>
+              {one.label} <small>by {one.source}</small>
             </td>
-            <td data-label="A head says">{suggestion}</td>
+            <td data-label="A head says">{one.suggestion}</td>
             <td class="number" data-label="Margin">
-              {three(margin)}
+              {three(one.margin)}
+            </td>
+            <td data-label="To review">
+              {isSent(one) ? (
+                <Badge kind="plain">in review</Badge>
+              ) : (
+                <input
+                  type="checkbox"
+                  aria-label={`Send ${one.label}, ${day(one.at)}, to review`}
+                  checked={chosen.has(one.id)}
+                  onChange={() => choose(one.id)}
+                />
+              )}
             </td>
           </tr>
         ))}
       </DataTable>
-    </>
+    </form>
   );
 }
