@@ -129,7 +129,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly memory = new Memory();
   private readonly manifests: Manifests;
   private readonly questions: Questions;
-  private readonly readBlob: ReadBlob;
   private readonly questionLister: QuestionLister;
   private readonly samples: Samples;
   private readonly groupKeys: GroupKeys;
@@ -302,7 +301,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.jobs = jobs;
     this.manifests = manifests;
     this.questions = questions;
-    this.readBlob = readBlob;
     this.questionLister = new QuestionLister({ region, sql });
     this.samples = samples;
     this.groupKeys = groupKeys;
@@ -616,9 +614,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
 
   private async lookForSuspects(base: number): Promise<Suspects> {
     const manifest = await this.manifests.get(base);
-    const { region, contributing, readBlob } = this;
-    const needs = { region, contributing, readBlob, sql: this.ctx.storage.sql, sums: this.sumTable };
-    return this.mutex.run(() => findSuspects(needs, manifest));
+    return this.mutex.run(() => findSuspects(this.ctx.storage.sql, manifest));
   }
 
   counts(): RegionActivity {

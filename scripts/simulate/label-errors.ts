@@ -1,12 +1,11 @@
 import type { Command } from "commander";
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { count, percent } from "#core/format.ts";
-import { gramMatricesOf, leaveOut, solveRidge, toFloat32 } from "#core/head/analytic.ts";
 import { quantise } from "#core/head/embedding.ts";
-import { disagreementOf } from "#core/head/label-errors.ts";
-import { addRow, addSums, emptySums, labelWeightUnit } from "#core/head/sums.ts";
+import { findLabelErrors } from "#core/head/label-errors.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { servingEngine } from "#core/model/serving-engine.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
 import { seededRandom, shuffled } from "#origin/random.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
 import { embedRows, encodeRows, labelsOf, type WeightedRow } from "#origin/train/dataset.ts";
@@ -27,7 +26,6 @@ interface Options {
 }
 
 const folds = 3;
-const settings = { tau: 0, lambda: 10 };
 
 /** `simulate label-errors`: plants wrong labels, trains on them, and counts how many of the suspects were planted. */
 export function labelErrorsSimulation(program: Command): void {
@@ -65,7 +63,7 @@ async function run(name: string, { share, rows: most, minutes, seed, json }: Opt
   const ranked = await suspects(recipe, trained.draft.thin, trained.blobs, looked, random);
   const isPlanted = (row: WeightedRow) => planted.has(row);
   const size = looked.filter(isPlanted).length;
-  const found = (top: number) => ranked.slice(0, top).filter(({ row }) => isPlanted(row)).length;
+  const found = (top: number) => ranked.slice(0, top).filter(isPlanted).length;
   const result = {
     recipe: recipe.name,
     rows: looked.length,
@@ -95,38 +93,22 @@ async function suspects(
   blobs: Blobs,
   rows: readonly WeightedRow[],
   random: () => number,
-) {
+): Promise<WeightedRow[]> {
   const data = encodeRows(recipe, spec.input, rows);
   const { backbone } = await loadNetwork(servingEngine, spec, readFrom(blobs));
   const { width, step } = spec.backbone.embedding;
-  const { classes } = spec.head;
   const embeddings = embedRows(backbone, data);
   backbone.release();
-  const known = labelsOf(data).map((label, i) => ({
-    row: rows[i] as WeightedRow,
+  const looked = labelsOf(data).map((label, i) => ({
     label: label as number,
     vector: quantise(embeddings.subarray(i * width, (i + 1) * width), step),
     fold: Math.floor(random() * folds),
+    weight: 1,
   }));
-  const sums = Array.from({ length: folds }, () => emptySums(width, classes));
-  for (const { fold, ...row } of known)
-    addRow(sums[fold] as (typeof sums)[number], { ...row, weight: labelWeightUnit });
-  const total = gramMatricesOf(
-    sums.reduce((sum, fold) => addSums(sum, fold)),
-    step,
-  );
-  const scale = {
-    gram: total.gram.clone().div(total.labels),
-    moment: total.moment.clone().div(total.labels),
-    labels: 1,
-  };
-  const heads = sums.map((_, fold) =>
-    toFloat32(solveRidge(gramMatricesOf(leaveOut(sums, fold), step), scale, settings)),
-  );
-  return known
-    .flatMap(({ row, label, vector, fold }) => {
-      const found = disagreementOf({ weights: heads[fold] as Float32Array, classes, step }, vector, label);
-      return found ? [{ row, ...found }] : [];
-    })
-    .sort((a, b) => b.margin - a.margin);
+  await startBackend();
+  const finding = findLabelErrors(looked, { classes: spec.head.classes, step, folds });
+  for (;;) {
+    const { done, value } = finding.next();
+    if (done) return value.map(({ row }) => rows[row] as WeightedRow);
+  }
 }

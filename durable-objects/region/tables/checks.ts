@@ -5,7 +5,7 @@ import { flag, number, type RowOf, table, text } from "../../table.ts";
  * Where a check is: to be handed to the review queue, in it, or ended. Then a person could not tell, or the sample has the
  * person's label, or that label may not change it.
  */
-type CheckState = "due" | "asked" | "flagged" | "checked" | "ignored";
+export type CheckState = "due" | "asked" | "flagged" | "checked" | "ignored";
 
 const checksTable = table("checks", {
   id: text(),
