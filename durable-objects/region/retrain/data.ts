@@ -35,6 +35,8 @@ export interface RunData extends FitData {
   crossFits: boolean;
   /** The region's own trusted labels of each class, of those that train and judge. */
   ownLabels: number[];
+  /** The names of the classes. */
+  labels: readonly string[];
   task: Task;
 }
 
@@ -101,6 +103,7 @@ export class RunLoader {
       crossFits: this.crossFits,
       anchor,
       ownLabels,
+      labels: manifest.labels,
       task: taskOf(manifest),
     };
   }

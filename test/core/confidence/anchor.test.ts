@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { anchorFault } from "#core/confidence/anchor.ts";
 import { decodeAnchor, encodeAnchor } from "#core/head/anchor.ts";
 
+const names = ["a", "b", "c"];
 // Three classes, each along an axis of its own.
 const width = 3;
 const step = 0.01;
@@ -33,9 +34,9 @@ describe("the anchor", () => {
 
   it("refuses only a head that loses a class with few labels in the region", () => {
     const forgetful = headOf([0, 0, 2]);
-    const judge = (ownLabels: number[]) => anchorFault({ ...world, ownLabels }, anchor, forgetful, null);
+    const judge = (ownLabels: number[]) => anchorFault({ ...world, labels: names, ownLabels }, anchor, forgetful, null);
     expect(judge([100, 19, 100])).toMatchObject({ classes: [1], largestDrop: 1 });
-    expect(judge([100, 19, 100]).fault).toMatch(/recall of class 1 on the anchor set falls by 1.000/);
+    expect(judge([100, 19, 100]).fault).toMatch(/recall of 'b' on the anchor set falls by 100.0 points/);
     expect(judge([100, 20, 100])).toEqual({ classes: [], largestDrop: 0, fault: null });
     expect(judge([100, 100, 3])).toEqual({ classes: [2], largestDrop: 0, fault: null });
   });
@@ -48,7 +49,7 @@ describe("the anchor", () => {
       weights: headOf([0, 0, 2]).slice(0, 9),
       bias: new Float32Array(3),
     };
-    const again = anchorFault({ ...world, ownLabels: [50, 0, 50] }, anchor, headOf([0, 0, 2]), own);
+    const again = anchorFault({ ...world, labels: names, ownLabels: [50, 0, 50] }, anchor, headOf([0, 0, 2]), own);
     expect(again).toEqual({ classes: [1], largestDrop: 0, fault: null });
   });
 
@@ -60,15 +61,17 @@ describe("the anchor", () => {
     const forgetting = (n: number) =>
       Float32Array.from({ length: 2 * (rows + 1) }, (_, i) => Number(i % 2 === (i < 2 * n ? 0 : 1)));
     const judge = (n: number) =>
-      anchorFault({ start: forgetting(0), classes: 2, ownLabels: [0, 0] }, twenty, forgetting(n), null);
+      anchorFault({ start: forgetting(0), classes: 2, labels: names, ownLabels: [0, 0] }, twenty, forgetting(n), null);
     expect(judge(1)).toEqual({ classes: [0, 1], largestDrop: 0.05, fault: null });
-    expect(judge(2)).toMatchObject({ largestDrop: 0.1, fault: expect.stringContaining("class 1") });
+    expect(judge(2)).toMatchObject({ largestDrop: 0.1, fault: expect.stringContaining("'b'") });
   });
 
   it("names the class that loses most, and skips a class without rows", () => {
-    const report = anchorFault({ ...world, ownLabels: [0, 0, 0] }, anchor, headOf([1, 1, 1]), null);
+    const report = anchorFault({ ...world, labels: names, ownLabels: [0, 0, 0] }, anchor, headOf([1, 1, 1]), null);
     expect(report).toMatchObject({ classes: [0, 1, 2], largestDrop: 1, fault: expect.stringContaining("class 0") });
     const withoutClass2 = { inputs: anchor.inputs, labels: labels.map((label) => label % 2) };
-    expect(anchorFault({ ...world, ownLabels: [50, 50, 0] }, withoutClass2, headOf([0, 1, 0]), null).fault).toBeNull();
+    expect(
+      anchorFault({ ...world, labels: names, ownLabels: [50, 50, 0] }, withoutClass2, headOf([0, 1, 0]), null).fault,
+    ).toBeNull();
   });
 });

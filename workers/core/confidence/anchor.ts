@@ -18,7 +18,12 @@ const maxDrop = 0.05;
 
 /** Compares a candidate's recall on the anchor set with that of the head in use, for classes with few regional labels. */
 export function anchorFault(
-  { start, classes, ownLabels }: Pick<FitData, "start" | "classes"> & { ownLabels: readonly number[] },
+  {
+    start,
+    classes,
+    ownLabels,
+    labels,
+  }: Pick<FitData, "start" | "classes"> & { ownLabels: readonly number[]; labels: readonly string[] },
   anchor: Anchor,
   candidate: Float32Array,
   current: HeadWeights | null,
@@ -35,7 +40,7 @@ export function anchorFault(
   const worst = few[drops.indexOf(largestDrop)];
   const fault =
     largestDrop > maxDrop
-      ? `recall of class ${worst} on the anchor set falls by ${largestDrop.toFixed(3)}; the region has fewer than ${anchorFewLabels} labels of it`
+      ? `recall of '${labels[worst as number]}' on the anchor set falls by ${(100 * largestDrop).toFixed(1)} points; the region has fewer than ${anchorFewLabels} such labels`
       : null;
   return { classes: few, largestDrop, fault };
 }

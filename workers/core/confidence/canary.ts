@@ -113,10 +113,10 @@ function leftOutOf(reports: readonly CanaryReport[]): string {
   return texts.length === 0 ? "" : `; not compared: ${texts.join(", ")}`;
 }
 
-/** Formats a share in percentage points, with its sign: "+1.20 points". */
+/** Formats a share in percentage points, with its sign: "+1.2 points". */
 function points(share: number | null): string {
   const value = share ?? 0;
-  return `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(2)} points`;
+  return `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)} points`;
 }
 
 function ends({ lower, upper }: Pick<DifferenceBounds, "lower" | "upper">): string {

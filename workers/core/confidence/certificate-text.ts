@@ -1,14 +1,15 @@
+import { percent } from "../format.ts";
 import type { Verdict } from "./window.ts";
 
 /** Says what a window's labels prove, and what is missing. */
 export function verdictReason({ status, mean, bound, labelsNeeded }: Verdict, targetRisk: number): string {
-  if (status === "valid") return `error at most ${bound.toFixed(3)}`;
+  if (status === "valid") return `error at most ${percent(bound)}`;
   if (mean === null) return "no label of an accepted question yet";
   const needed =
     labelsNeeded === null
       ? "cannot be certified: the error is above the target"
       : `${labelsNeeded} more labels are needed`;
-  return `error ${mean.toFixed(3)}, at most ${bound.toFixed(3)}; the target is ${targetRisk}; ${needed}`;
+  return `error ${percent(mean)}, at most ${percent(bound)}; the target is ${percent(targetRisk)}; ${needed}`;
 }
 
 const dayMs = 24 * 3600_000;

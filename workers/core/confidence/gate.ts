@@ -113,7 +113,7 @@ function deltaText(mean: number, bound: number): string {
 }
 
 function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+  return `${Number(value.toFixed(4)) < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
 }
 
 /** The standard error of the change of coverage, by the jackknife over blocks of clusters. */
