@@ -22,7 +22,7 @@ export function describeCandidates({ candidates }: Pick<TrainedNetwork, "candida
     kinds.size > 1 ? kind : distil > 0 ? "distilled from full" : "direct";
   return candidates
     .map((one) => {
-      const loss = one.validationLoss === null ? "not trained: add --max-minutes" : one.validationLoss.toFixed(4);
+      const loss = one.validationLoss === null ? "not trained: add --max-minutes" : one.validationLoss.toFixed(3);
       return `${nameOf(one)} ${loss}${one.isChosen ? " (taken)" : ""}`;
     })
     .join(", ");
@@ -38,7 +38,7 @@ export function describeOwnThin({ kind, promoted, reason, bytes }: OwnThinVerdic
 export function describeScale(chosen: ChosenScale | null): string | null {
   if (!chosen) return null;
   const losses = Object.entries(chosen.losses).map(
-    ([scale, loss]) => `${scale} ${loss.toFixed(4)}${scale === chosen.scale ? " (taken)" : ""}`,
+    ([scale, loss]) => `${scale} ${loss.toFixed(3)}${scale === chosen.scale ? " (taken)" : ""}`,
   );
   return losses.join(", ");
 }

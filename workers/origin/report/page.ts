@@ -1,5 +1,5 @@
 import { html, raw } from "hono/html";
-import { withinText } from "#core/format.ts";
+import { count, withinText } from "#core/format.ts";
 import { own } from "#core/own.ts";
 import type { TrainingVerdict } from "../learn/compare.ts";
 import { describeCandidates, describeOptimism, describeOwnThin, describeScale, describeSplits } from "./describe.ts";
@@ -8,7 +8,7 @@ import type { NetworkReport, TrainingReport } from "./report.ts";
 type Cell = string | number | null;
 
 const percent = (share: number | null | undefined) => (share == null ? "–" : `${(100 * share).toFixed(1)}%`);
-const decimals = (value: number | null | undefined) => (value == null ? "–" : value.toFixed(4));
+const decimals = (value: number | null | undefined) => (value == null ? "–" : value.toFixed(3));
 
 const factOf = (name: string, text: string | null): [string, Cell][] => (text === null ? [] : [[name, text]]);
 
@@ -17,8 +17,8 @@ export function page(report: TrainingReport, verdict: TrainingVerdict | null): s
   const { model, networks, number, trainedOn, backend, seed, heldOut, splits, scale, escalation, thins = [] } = report;
   const unit = number?.unit === undefined ? "" : `, ${number.unit}`;
   const facts: [string, Cell][] = [
-    ["Trained on", `${trainedOn.rows} rows: ${listOf(trainedOn.sources)}`],
-    ["Held out", `${heldOut} rows of the calibration split, which no network was trained on`],
+    ["Trained on", `${count(trainedOn.rows)} rows: ${listOf(trainedOn.sources)}`],
+    ["Held out", `${count(heldOut)} rows of the calibration split, which no network was trained on`],
     ["Splits", describeSplits(splits)],
     ...factOf("Numbers", describeScale(scale)),
     ...networks.flatMap((network) => factOf(`Choice of ${network.name}`, describeCandidates(network))),
@@ -117,7 +117,7 @@ function table(caption: string, columns: readonly string[], rows: readonly (read
 
 function listOf(counts: Record<string, number>): string {
   return Object.entries(counts)
-    .map(([name, n]) => `${n} ${name}`)
+    .map(([name, n]) => `${count(n)} ${name}`)
     .join(", ");
 }
 
@@ -128,7 +128,7 @@ main { max-width: 66rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.6rem; margin: 0 0 1rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; }
 dl { display: grid; gap: .25rem; margin: 0 0 1.5rem; }
-dl div { display: grid; grid-template-columns: 7rem 1fr; }
+dl div { display: grid; grid-template-columns: 8.5rem 1fr; gap: 0 .5rem; }
 dt { opacity: .7; }
 dd { margin: 0; overflow-wrap: anywhere; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; }
@@ -140,5 +140,5 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; margin-bottom: .25rem; }
 th, td { text-align: right; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child { text-align: left; font-weight: 400; }
-thead th { opacity: .7; font-weight: 400; }
+thead th { opacity: .7; font-weight: 400; white-space: normal; vertical-align: bottom; }
 `;
