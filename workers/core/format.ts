@@ -47,13 +47,19 @@ export function dollars(usd: number | null): string {
 }
 
 /** Says whether escalation pays, and by which labels. */
-export function escalationText({ status, escalatesAll, counted, decidedBy }: RegionEscalation): string {
+export function escalationText(escalation: RegionEscalation): string {
+  const { status, escalatesAll } = escalation;
+  const name = status === "does-not-pay" ? "does not pay" : status;
+  return `${name}${escalatesAll ? "" : ", a share is asked"} (${comparedText(escalation)})`;
+}
+
+/** Says by which labels the edge is compared with the rung above. */
+export function comparedText({ counted, decidedBy }: RegionEscalation): string {
   const { pairs, aboveRight, edgeRight } = counted.pairs > 0 || !decidedBy ? counted : decidedBy;
   const right = (n: number) => percent(pairs === 0 ? null : n / pairs);
-  const compared =
-    pairs === 0 ? "no label yet" : `${count(pairs)} labels: right ${right(aboveRight)}, edge ${right(edgeRight)}`;
-  const name = status === "does-not-pay" ? "does not pay" : status;
-  return `${name}${escalatesAll ? "" : ", a share is asked"} (${compared})`;
+  return pairs === 0
+    ? "no label yet"
+    : `${count(pairs)} labels: rung above right on ${right(aboveRight)}, edge on ${right(edgeRight)}`;
 }
 
 /** Says what rungs with a price cost in a month, what is left out for that, and what was saved. */
@@ -72,6 +78,11 @@ export function spendingText({ month, usd, usdPerMonth, status, asked, leftOut, 
 /** Formats a size in KiB or MiB. */
 export function bytes(n: number): string {
   return n < 1024 ** 2 ? `${(n / 1024).toFixed(0)} KiB` : `${(n / 1024 ** 2).toFixed(1)} MiB`;
+}
+
+/** Names a version where its region is known: 1+2 for 1+osaka.2. */
+export function shortVersion(version: string, region: string): string {
+  return version.replace(`+${region}.`, "+");
 }
 
 /** Formats a time as date and minute, UTC. */

@@ -10,7 +10,7 @@ export const needs: Record<RegionNeed, { kind: "bad" | "warn"; title: string; to
   "retrain-held": {
     kind: "warn",
     title: "Retrain held",
-    todo: "labels of tokens that are not trusted decide it; accept or forget them",
+    todo: "labels of untrusted tokens decide it; accept or forget them",
   },
   "rung-above-fails": {
     kind: "bad",
@@ -22,15 +22,15 @@ export const needs: Record<RegionNeed, { kind: "bad" | "warn"; title: string; to
     title: "Input drift",
     todo: "the questions differ from those that the model was trained on; retrain",
   },
-  "retrain-failed": { kind: "bad", title: "Retrain failed", todo: "see its reason, and retrain" },
+  "retrain-failed": { kind: "bad", title: "Retrain failed", todo: "read its reason, and retrain" },
   "escalation-does-not-pay": {
     kind: "warn",
     title: "Escalation does not pay",
-    todo: "the rung above is not better than the edge; train a better one, or leave it out",
+    todo: "the rung above is not better than the edge; train a better one, or remove it",
   },
   "cannot-be-certified": {
     kind: "warn",
     title: "Cannot be certified",
-    todo: "the error is above the target; more labels, or a new version",
+    todo: "the error is above the target; teach more labels, or train a new version",
   },
 };

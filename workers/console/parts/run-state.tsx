@@ -2,7 +2,16 @@ import type { RegionRun } from "#client/index.ts";
 import { Badge } from "./states.tsx";
 
 /** The outcome of a retrain and its reason. */
-export function RunState({ run: { status, reason } }: { run: RegionRun }) {
+export function RunState({ run }: { run: RegionRun }) {
+  return (
+    <>
+      <RunBadge run={run} /> <small class="reason">{run.reason}</small>
+    </>
+  );
+}
+
+/** The outcome of a retrain. */
+export function RunBadge({ run: { status } }: { run: RegionRun }) {
   const kinds = {
     promoted: "good",
     refused: "plain",
@@ -11,9 +20,5 @@ export function RunState({ run: { status, reason } }: { run: RegionRun }) {
     held: "warn",
     failed: "bad",
   } as const;
-  return (
-    <>
-      <Badge kind={kinds[status]}>{status}</Badge> <small class="reason">{reason}</small>
-    </>
-  );
+  return <Badge kind={kinds[status]}>{status}</Badge>;
 }

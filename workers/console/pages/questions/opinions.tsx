@@ -2,7 +2,7 @@ import type { QuestionWay, RungName } from "#client/index.ts";
 import { rungTitles } from "#console/parts/rung-titles.ts";
 import { Scores } from "#console/parts/scores.tsx";
 import { Badge } from "#console/parts/states.tsx";
-import { percent } from "#core/format.ts";
+import { percent, shortVersion } from "#core/format.ts";
 
 interface Props {
   way: QuestionWay;
@@ -25,7 +25,8 @@ export function OpinionList({ way: { answer, opinions }, threshold, full }: Prop
         return (
           <section key={`${opinion.rung} ${opinion.version}`} class="opinion">
             <h3>
-              {rungTitles[opinion.rung]} <span class="muted">version {opinion.version}</span>
+              {rungTitles[opinion.rung]}{" "}
+              <span class="muted">version {shortVersion(opinion.version, answer.region)}</span>
             </h3>
             <p>
               {opinion.label}, {percent(opinion.confidence)}{" "}
@@ -39,7 +40,7 @@ export function OpinionList({ way: { answer, opinions }, threshold, full }: Prop
           </section>
         );
       })}
-      <p class="muted">Thresholds are those of now; the rule may have moved since the question was asked.</p>
+      <p class="muted">These are the current thresholds; they may have changed since the question was asked.</p>
     </>
   );
 }

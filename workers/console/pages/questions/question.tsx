@@ -14,7 +14,7 @@ import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import type { Session } from "#console/session.ts";
 import { can } from "#console/session.ts";
-import { moment, percent } from "#core/format.ts";
+import { moment, percent, shortVersion } from "#core/format.ts";
 import { CopyCurl } from "./copy-curl.tsx";
 import { OpinionList } from "./opinions.tsx";
 import { Teach } from "./teach.tsx";
@@ -117,8 +117,8 @@ function Question({
       </p>
       <p>
         Asked on {moment(at)} by token {owner} in <a href={linkTo("regions", model, answer.region)}>{answer.region}</a>
-        {receivedAt - at > 60_000 && `, stored on ${moment(receivedAt)}`}; version {answer.version}.
-        {audited && " Its label was planned: it is part of the audit."}
+        {receivedAt - at > 60_000 && `, stored on ${moment(receivedAt)}`}; version{" "}
+        {shortVersion(answer.version, answer.region)}.{audited && " Its label was planned: it is part of the audit."}
         {candidates && ` Only these labels may be answered: ${candidates.join(", ")}.`} {routeInWords(way)}
       </p>
       {answer.warnings?.map((warning) => (

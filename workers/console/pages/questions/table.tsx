@@ -3,7 +3,7 @@ import { rungTitles } from "#console/parts/rung-titles.ts";
 import { Badge } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
-import { moment, percent } from "#core/format.ts";
+import { moment, percent, shortVersion } from "#core/format.ts";
 
 const columns = columnsOf("Asked", "Region", "Answered by", "Answer", "#Confidence", "Label");
 
@@ -13,12 +13,13 @@ export function QuestionTable({ model, questions }: { model: string; questions: 
     <DataTable caption={`Questions of ${model}, the newest first`} columns={columns}>
       {questions.map((question) => (
         <tr key={question.id} data-id={question.id}>
-          <th scope="row">
+          <th scope="row" class="whole">
             <a href={linkTo("questions", model, question.id)}>{moment(question.at)}</a>
           </th>
           <td data-label="Region">{question.region}</td>
           <td data-label="Answered by">
-            <span class={`dot ${question.rung}`} aria-hidden="true" /> {rungTitles[question.rung]} {question.version}
+            <span class={`dot ${question.rung}`} aria-hidden="true" /> {rungTitles[question.rung]}{" "}
+            {shortVersion(question.version, question.region)}
           </td>
           <td data-label="Answer">
             {question.label} {question.status === "open" && <Badge kind="warn">open</Badge>}

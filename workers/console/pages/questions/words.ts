@@ -8,7 +8,7 @@ export function certificateInWords({ certificate, uncertified, accepted, rung }:
     const { bound, confidence, coverage, labels, window, scope } = certificate;
     const from = window ? ` between ${window.from} and ${window.to}` : "";
     return (
-      `Of the answers that this rule accepted${from}, at most ${percent(bound)} are wrong, with ${percent(confidence)} confidence, by ` +
+      `Of the answers that this rule accepted${from}, at most ${percent(bound)} are wrong, with ${percent(confidence)} confidence, based on ` +
       `${count(labels)} labels. It accepts ${percent(coverage)} of questions. It is about ${aboutOf(scope)}.`
     );
   }
@@ -26,7 +26,7 @@ function aboutOf(scope: string): string {
 /** Says what a question turned out to be, and what that changed. */
 export function labelInWords({ label, answer, split, accepted, inclusionProbability }: QuestionWay): string {
   if (!label)
-    return "Not known yet. A label from people or from the world teaches the region and counts in its certificate.";
+    return "Not known yet. A label from a person or from your system teaches the region and counts in its certificate.";
   const by = label.labelledBy ? `, given by token ${label.labelledBy}` : "";
   const uses = {
     train: "the region's next head learns from it",

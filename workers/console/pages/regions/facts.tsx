@@ -1,6 +1,6 @@
 import type { RegionState } from "#client/index.ts";
 import { CertificateBadge } from "#console/parts/certificate.tsx";
-import { bytes, count, day, dollars, duration, escalationText, percent } from "#core/format.ts";
+import { bytes, comparedText, count, day, dollars, duration, percent } from "#core/format.ts";
 
 const statusTitles = { pays: "pays", unproven: "unproven", "does-not-pay": "does not pay" };
 
@@ -14,7 +14,7 @@ export function Facts({ state }: { state: RegionState }) {
   return (
     <>
       <p>
-        <CertificateBadge certificate={certificate} /> {certificate?.reason}
+        <CertificateBadge certificate={certificate} isShort /> {certificate?.reason}
         {certificate?.status === "pending" && certificate.expected && `; expected on ${certificate.expected}`}
       </p>
       <dl class="figures">
@@ -34,13 +34,17 @@ export function Facts({ state }: { state: RegionState }) {
           value={count(samples.train + samples.validation + samples.calibration)}
           note={`${splits}${archived ? `, archived ${count(archived)}` : ""}`}
         />
-        <Fact name="Stored questions" value={count(questions.total)} note={`${count(questions.open)} open`} />
+        <Fact
+          name="Stored questions"
+          value={count(questions.total)}
+          note={`${count(questions.open)} open; the region stores ${bytes(state.bytes)}`}
+        />
         <Fact
           name="Escalation"
           value={escalation ? statusTitles[escalation.status] : "no rung above"}
           note={
             escalation &&
-            `${escalationText(escalation)}${escalation.unasked > 0 ? `; ${count(escalation.unasked)} questions were not asked above` : ""}`
+            `${escalation.escalatesAll ? "" : "a share is asked; "}${comparedText(escalation)}${escalation.unasked > 0 ? `; ${count(escalation.unasked)} not asked above` : ""}`
           }
         />
         {state.spending && (
@@ -61,11 +65,7 @@ export function Facts({ state }: { state: RegionState }) {
           note={drift && `checked ${day(drift.at)}`}
         />
         <Fact name="Next retrain" value={dueMs === null ? "–" : `in ${duration(dueMs)}`} />
-        <Fact
-          name="Origin"
-          value={breaker === "open" ? "not asked after failures" : "asked"}
-          note={`${bytes(state.bytes)} stored in the region`}
-        />
+        <Fact name="Origin" value={breaker === "open" ? "not asked after failures" : "asked"} />
       </dl>
     </>
   );

@@ -41,7 +41,7 @@ export function HeadList({ detail, session, model, region, onChange }: Props) {
         {own.some(({ isCurrent }) => isCurrent) && (
           <Confirm
             label="Serve the global head"
-            what={`The global head of version ${state.base} serves region ${region}.`}
+            what={`The global head of version ${state.base} will serve region ${region}.`}
             onConfirm={serve(null)}
           />
         )}
@@ -53,7 +53,7 @@ export function HeadList({ detail, session, model, region, onChange }: Props) {
           return (
             <tr key={`${head.base}+${head.number}`}>
               <th scope="row">
-                {head.base}+{region}.{head.number}
+                {head.base}+{head.number}
               </th>
               <td data-label="Created">{moment(head.createdAt)}</td>
               <td class="number" data-label="Accuracy">
@@ -71,11 +71,11 @@ export function HeadList({ detail, session, model, region, onChange }: Props) {
                   <span class="muted">belongs to version {head.base}</span>
                 )}
               </td>
-              <td>
+              <td class="actions">
                 {!serves && head.base === state.base && (
                   <Confirm
                     label="Serve this head"
-                    what={`Head ${head.number} serves region ${region}.`}
+                    what={`Head ${head.number} will serve region ${region}.`}
                     onConfirm={serve(head.number)}
                   />
                 )}

@@ -23,7 +23,7 @@ export function LiveConfusion(props: Props) {
   if (!known.value || known.value.task === "tensor" || known.value.number) return null;
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Confusion of the last labelled questions</summary>
+      <summary>Confusion matrix of the last labelled questions</summary>
       {isOpen && <Matrix {...props} />}
     </details>
   );

@@ -34,7 +34,7 @@ export function RegionPage({ session, model, region }: Props) {
         <h1>{region}</h1>
         <Confirm
           label="Retrain now"
-          what={`Region ${region} retrains on all its labels. If the new head is better, it serves at once.`}
+          what={`Region ${region} will retrain on all its labels. If the new head is better, it serves at once.`}
           onConfirm={retrain}
         />
       </div>

@@ -14,7 +14,7 @@ export function RunList({ runs }: { runs: RegionRun[] }) {
     <DataTable caption="The last retrains" columns={columns}>
       {foldRuns(runs).map(({ last: run, times, firstAt }) => (
         <tr key={run.id} data-times={times}>
-          <th scope="row">
+          <th scope="row" class="whole">
             {moment(run.at)}
             {times > 1 && <small>since {moment(firstAt)}</small>}
           </th>

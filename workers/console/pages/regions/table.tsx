@@ -1,11 +1,11 @@
 import type { RegionState } from "#client/index.ts";
 import { CertificateBadge } from "#console/parts/certificate.tsx";
 import { needs } from "#console/parts/needs.ts";
-import { RunState } from "#console/parts/run-state.tsx";
+import { RunBadge, RunState } from "#console/parts/run-state.tsx";
 import { Badge, Empty } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
-import { count, percent } from "#core/format.ts";
+import { count, day, percent } from "#core/format.ts";
 import { needsOf } from "#core/region-need.ts";
 
 const columns = columnsOf("Region", "Needs", "Head", "#Labels", "#Open", "#Coverage", "Certificate", "Last retrain");
@@ -51,7 +51,17 @@ function Row({ model, state }: { model: string; state: RegionState }) {
       <td data-label="Certificate">
         <CertificateBadge certificate={certificate} />
       </td>
-      <td data-label="Last retrain">{lastRun ? <RunState run={lastRun} /> : <span class="muted">none yet</span>}</td>
+      <td data-label="Last retrain">
+        {lastRun === null ? (
+          <span class="muted">none yet</span>
+        ) : lastRun.status === "failed" || lastRun.status === "held" ? (
+          <RunState run={lastRun} />
+        ) : (
+          <>
+            <RunBadge run={lastRun} /> <small>on data up to {day(lastRun.at)}</small>
+          </>
+        )}
+      </td>
     </tr>
   );
 }

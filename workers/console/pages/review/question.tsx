@@ -1,8 +1,9 @@
 import type { Input, ReviewQuestion } from "#client/index.ts";
 import { InstanceView } from "#console/parts/instance.tsx";
+import { rungTitles } from "#console/parts/rung-titles.ts";
 import { Scores } from "#console/parts/scores.tsx";
 import { Badge } from "#console/parts/states.tsx";
-import { moment, percent } from "#core/format.ts";
+import { moment, percent, shortVersion } from "#core/format.ts";
 
 /** A question with the opinion of each rung. */
 export function QuestionView({
@@ -26,12 +27,12 @@ export function QuestionView({
       <div class="pair">
         <InstanceView input={input} instance={instance} />
         <div>
-          <h2 class="small">Opinions of the rungs</h2>
+          <h2 class="small">What each rung said</h2>
           {opinions.length === 0 && <p class="muted">None stored.</p>}
           {opinions.map(({ rung, version, label, confidence, scores }) => (
             <section key={rung} class="opinion">
               <h3>
-                {rung} <span class="muted">version {version}</span>
+                {rungTitles[rung]} <span class="muted">version {shortVersion(version, region)}</span>
               </h3>
               <p>
                 {label}, {percent(confidence)}

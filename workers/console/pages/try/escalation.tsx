@@ -2,7 +2,7 @@ import type { Answer, RungName } from "#client/index.ts";
 import { rungTitles } from "#console/parts/rung-titles.ts";
 import { Scores } from "#console/parts/scores.tsx";
 import { Badge, Empty } from "#console/parts/states.tsx";
-import { duration, percent } from "#core/format.ts";
+import { duration, percent, shortVersion } from "#core/format.ts";
 
 interface Props {
   ladder: RungName[];
@@ -52,8 +52,8 @@ export function EscalationPath({ ladder, answer, isAsking, tookMs, labels }: Pro
             )}
             <p class="muted">
               {answer.status === "answered" ? `By the ${rungTitles[answer.rung].toLowerCase()}` : "Provisional"},
-              version {answer.version}, region {answer.region}, {duration(tookMs === null ? null : Math.round(tookMs))}.{" "}
-              {acceptance(answer)}
+              version {shortVersion(answer.version, answer.region)}, region {answer.region},{" "}
+              {duration(tookMs === null ? null : Math.round(tookMs))}. {acceptance(answer)}
             </p>
             <Scores scores={answer.scores} />
             {answer.trace && answer.trace.length > 0 && (
@@ -62,7 +62,7 @@ export function EscalationPath({ ladder, answer, isAsking, tookMs, labels }: Pro
                 {answer.trace.map(({ head, version, scores }) => (
                   <section key={head} class="opinion">
                     <h3>
-                      {head} <span class="muted">version {version}</span>
+                      {head} <span class="muted">version {shortVersion(version, answer.region)}</span>
                     </h3>
                     <Scores scores={Object.fromEntries(labels.map((label, i) => [label, scores[i] ?? 0]))} />
                   </section>

@@ -2,7 +2,7 @@ import type { DeviceAnswer } from "#client/device/types.ts";
 import { rungTitles } from "#console/parts/rung-titles.ts";
 import { Scores } from "#console/parts/scores.tsx";
 import { Badge, Empty } from "#console/parts/states.tsx";
-import { duration, percent } from "#core/format.ts";
+import { duration, percent, shortVersion } from "#core/format.ts";
 
 interface Props {
   first: DeviceAnswer | null;
@@ -22,7 +22,8 @@ export function DeviceResult({ first, final, tookMs }: Props) {
         {first.status === "open" ? <Badge kind="warn">escalated</Badge> : <Badge kind="good">answered here</Badge>}
       </p>
       <p class="muted">
-        By this device in {duration(tookMs)}, version {first.version}, region {first.region}. {proof(first)}
+        By this device in {duration(tookMs)}, version {shortVersion(first.version, first.region)}, region {first.region}
+        . {proof(first)}
       </p>
       <Scores scores={first.scores} />
       {first.status === "open" && !final && (
