@@ -1,6 +1,7 @@
-/** Equal entries in a row: the newest of them, how many they are, and the time of the oldest. */
+/** Equal entries in a row: all of them, the newest first, how many they are, and the time of the oldest. */
 export interface Folded<T> {
   last: T;
+  all: T[];
   times: number;
   firstAt: number;
 }
@@ -12,8 +13,9 @@ export function foldEqual<T extends { at: number }>(entries: readonly T[], keyOf
     const before = folded.at(-1);
     if (before && keyOf(before.last) === keyOf(entry)) {
       before.times++;
+      before.all.push(entry);
       before.firstAt = entry.at;
-    } else folded.push({ last: entry, times: 1, firstAt: entry.at });
+    } else folded.push({ last: entry, all: [entry], times: 1, firstAt: entry.at });
   }
   return folded;
 }

@@ -58,13 +58,13 @@ export function TokenTable({ client, own }: { client: UpriverClient; own: string
                       <>
                         <Confirm
                           label="Rotate"
-                          what={`${token.id} gets another secret, which is shown once. The old one stays valid for a day.`}
+                          what={`Token ${token.id} gets a new secret, which is shown once. The old one stays valid for a day.`}
                           onConfirm={() => rotate(token.id)}
                         />{" "}
                         <Confirm
                           label="Revoke"
                           kind="danger"
-                          what={`${token.id} is refused everywhere within 30 seconds. This can't be undone.`}
+                          what={`Token ${token.id} will be refused everywhere within 30 seconds. This can't be undone.`}
                           onConfirm={() => revoke(token.id)}
                         />
                       </>
