@@ -359,10 +359,10 @@ describe.skipIf(isSkipped)(
 
     it.concurrent("asks with some labels as candidates, and shows a person no other", async ({ expect }) => {
       const { page, end } = await open("try/narrowed");
-      await says(page, "Any label may be answered");
+      await says(page, "All labels are allowed");
       await page.click("details summary");
       for (const box of (await page.$$('fieldset input[type="checkbox"]')).slice(1)) await box.click();
-      await says(page, "Only 2 of the labels may be answered");
+      await says(page, "Only 2 of 3 labels are allowed");
       await press(page, "Ask");
       await says(page, "waiting for an answer");
       expect(await page.$$eval("[role=status] > .scores li", (rows) => rows.length)).toBe(2);
@@ -417,7 +417,7 @@ describe.skipIf(isSkipped)(
       await page.waitForSelector("main table");
       // Nothing to return to yet.
       expect(await page.$('::-p-aria([name^="Roll back"][role="button"])')).toBeNull();
-      await press(page, "Canary");
+      await press(page, "Start a canary");
       await says(page, "judged on labelled questions");
       expect(await isWhole()).toBe(true);
       await page.keyboard.press("Escape");

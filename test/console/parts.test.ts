@@ -114,9 +114,10 @@ describe("a comparison of versions", () => {
 
 describe("a canary's meter", () => {
   it.for([
-    [{ mean: -0.02, lower: -0.08, upper: 0.04 }, 100, 125],
+    [{ mean: -0.02, lower: -0.08, upper: 0.04 }, 100, 130],
     [{ mean: 0.05, lower: -0.05, upper: 0.15 }, 100, 300],
     [{ mean: null, lower: -1, upper: 1 }, 0, null],
+    [{ mean: 0, lower: -1, upper: 1 }, 10, null],
   ] as const)("says how many more labels decide: %j after %d", ([error, pairs, needed]) => {
     const verdict = { decision: "continue" as const, reason: "…", error, coverage: null, pairs, groups: 10 };
     const plan = { margin: 0.02, coverageMargin: null, delta: 0.05 };

@@ -33,6 +33,7 @@ export function Confirm({ label, what, onConfirm, kind, disabled = false }: Prop
         {label}
       </button>
       <dialog ref={dialog} aria-label={label}>
+        <h2 class="small">{label}</h2>
         <p>{what}</p>
         {error && <ProblemNotice error={error} />}
         <div class="actions">

@@ -16,8 +16,9 @@ export function ConfusionView({ labels, confusion }: { labels: readonly string[]
   const of = (label: number, predicted: number) => confusion.find(([a, b]) => a === label && b === predicted)?.[2] ?? 0;
   return (
     <div class="scroll">
+      <p class="muted">Rows: true labels. Columns: predictions.</p>
       <table class="instance confusion">
-        <caption class="muted">Rows: what it turned out to be; columns: what was predicted.</caption>
+        <caption class="unseen">Confusion matrix</caption>
         <thead>
           <tr>
             <td />

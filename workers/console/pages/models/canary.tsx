@@ -25,16 +25,15 @@ export function CanaryNotice({ summary: { canary }, watch }: { summary: ModelSum
         ) : (
           <>
             <Badge kind="warn">Canary {version}</Badge> serves {percent(share)} of callers, watched until{" "}
-            {moment(deadlineAt)}: {verdict?.reason ?? "not evaluated yet"}
+            {moment(deadlineAt)}.
           </>
         )}
       </p>
       {!outcome && <CanaryMeter watch={watch} />}
-      {!outcome && verdict && (
+      {!outcome && (
         <p class="muted">
-          {count(verdict.pairs)} labelled questions of {count(regions.length)} regions were answered by both versions.
-          {waiting > 0 && ` ${count(waiting)} more wait for the second answer.`} The mean difference is{" "}
-          {percent(verdict.error.mean)}.
+          So far: {verdict?.reason ?? "no labelled question that both versions answered"}.
+          {waiting > 0 && ` ${count(waiting)} more questions wait for the second answer.`}
         </p>
       )}
     </section>

@@ -1,6 +1,6 @@
 import { Badge } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
-import { count, percent, three } from "#core/format.ts";
+import { count, percent } from "#core/format.ts";
 import { type Comparison, type Slice, worstOf } from "./compare.ts";
 
 interface Props {
@@ -45,16 +45,22 @@ export function ComparisonView({ comparison, stable, version }: Props) {
 }
 
 function Slices({ title, slices, stable, version }: Omit<Props, "comparison"> & { title: string; slices: Slice[] }) {
-  const columns = columnsOf("Slice", `#Version ${stable}`, `#Version ${version}`, "#Difference", "#Questions");
+  const columns = columnsOf(
+    "Slice",
+    "Metric",
+    `#Version ${stable}`,
+    `#Version ${version}`,
+    "#Difference",
+    "#Questions",
+  );
   return (
     <DataTable caption={title} columns={columns}>
       {slices.map(({ kind, name, metric, n, before, after, isRegression }) => {
-        const format = metric === "log-loss" ? three : percent;
+        const [format, difference] = metric === "log-loss" ? [thousandths, thousandths] : [percent, points];
         return (
           <tr key={`${kind} ${name} ${metric}`} data-slice={`${kind} ${name} ${metric}`}>
-            <th scope="row">
-              {name} <small>{metric}</small>
-            </th>
+            <th scope="row">{name}</th>
+            <td data-label="Metric">{metric}</td>
             <td class="number" data-label={`Version ${stable}`}>
               {format(before)}
             </td>
@@ -63,9 +69,9 @@ function Slices({ title, slices, stable, version }: Omit<Props, "comparison"> & 
             </td>
             <td class="number" data-label="Difference">
               {isRegression ? (
-                <Badge kind="bad">{signed(after - before, format)}</Badge>
+                <Badge kind="bad">{signed(after - before, difference)}</Badge>
               ) : (
-                signed(after - before, format)
+                signed(after - before, difference)
               )}
             </td>
             <td class="number" data-label="Questions">
@@ -76,6 +82,14 @@ function Slices({ title, slices, stable, version }: Omit<Props, "comparison"> & 
       })}
     </DataTable>
   );
+}
+
+function thousandths(value: number): string {
+  return value.toFixed(3);
+}
+
+function points(value: number): string {
+  return `${(100 * value).toFixed(1)} points`;
 }
 
 function signed(value: number, format: (value: number) => string): string {

@@ -65,8 +65,8 @@ function Model({ session, summary, onMove }: Props) {
             kind="danger"
             what={
               canary
-                ? `Version ${canary.version} no longer serves anyone; version ${summary.stable} serves all callers.`
-                : `Version ${previous} serves all callers again, with the heads it had.`
+                ? `Version ${canary.version} will serve nobody, and version ${summary.stable} all callers.`
+                : `Version ${previous} will serve all callers again, with the heads it had.`
             }
             onConfirm={back}
           />

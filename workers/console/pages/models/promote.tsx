@@ -60,8 +60,10 @@ function Body({ session, model, stable, version, onMove, close }: Props & { clos
   };
   return (
     <form onSubmit={promote}>
+      <h2 class="small">Promote version {version}</h2>
       <p>
-        Version {version} serves all callers. Regions that are still preparing a head for it switch when it is ready.
+        Version {version} will serve all callers. Regions that are still preparing a head for it switch when it is
+        ready.
       </p>
       <Loaded of={compared}>
         {({ comparison }) => {
@@ -69,16 +71,16 @@ function Body({ session, model, stable, version, onMove, close }: Props & { clos
           const isAllowed = !isWorse || typed.trim() === String(version);
           return (
             <>
-              {comparison && <ComparisonView comparison={comparison} stable={stable as number} version={version} />}
-              {failure && <ProblemNotice error={failure} />}
               {isWorse && (
-                <label>
+                <label class="notice warn">
                   Version {version} is worse than version {stable}
                   {comparison?.isRegression ? "" : ", though chance may explain the difference"}. To promote it anyway,
                   type its name: {version}
                   <input value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />
                 </label>
               )}
+              {comparison && <ComparisonView comparison={comparison} stable={stable as number} version={version} />}
+              {failure && <ProblemNotice error={failure} />}
               <div class="actions">
                 <button type="button" onClick={close}>
                   Cancel

@@ -45,6 +45,15 @@ export function Trainings({ session, model }: { session: Session; model: string 
   );
 }
 
+const stepTitles = {
+  pull: "reading the regions' samples",
+  train: "training the networks",
+  publish: "publishing the version",
+  prepare: "regions prepare their heads",
+  rollout: "rolling the version out",
+  watch: "watching the canary",
+} as const;
+
 function TrainingRow({ session, training }: { session: Session; training: Training }) {
   const { id, model, state, step, progress, reason, verdict, version, createdAt } = training;
   const kinds = {
@@ -55,10 +64,12 @@ function TrainingRow({ session, training }: { session: Session; training: Traini
     failed: "bad",
     cancelled: "plain",
   } as const;
+  const outcome = state === "running" ? stepTitles[step] : (verdict?.reason ?? reason ?? "");
   return (
     <li>
       <Badge kind={kinds[state]}>{state}</Badge> {moment(createdAt)}
-      {version !== null && `, version ${version}`}: {verdict?.reason ?? reason ?? (state === "running" ? step : "")}
+      {version !== null && !outcome.includes(`version ${version}`) && `, version ${version}`}
+      {outcome !== "" && `: ${outcome}`}
       {progress && state === "running" && (
         <label>
           {progress.network}, epoch {progress.epoch} of {progress.epochs}

@@ -17,7 +17,7 @@ export function VersionConfusion({
   const [isOpen, setOpen] = useState(false);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Confusion of version {version} at the edge, on held-out questions</summary>
+      <summary>Confusion matrix of version {version} at the edge, on held-out questions</summary>
       {isOpen && <Matrix client={client} model={model} version={version} />}
     </details>
   );

@@ -71,8 +71,8 @@ export function VersionTable({ session, summary, list, regionsOn, onMove }: Prop
               <td class="actions">
                 {version !== stable && version !== canary?.version && stable !== null && (
                   <Confirm
-                    label="Canary"
-                    what={`Version ${version} serves ${percent(canaryShare)} of callers. It is promoted or rolled back automatically, judged on labelled questions that both versions answer.`}
+                    label="Start a canary"
+                    what={`Version ${version} will serve ${percent(canaryShare)} of callers. It will be promoted or rolled back automatically, judged on labelled questions that both versions answer.`}
                     onConfirm={canaryTo(version)}
                   />
                 )}

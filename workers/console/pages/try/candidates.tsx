@@ -2,12 +2,12 @@ import { count } from "#core/format.ts";
 
 interface Props {
   labels: string[];
-  /** The labels that may be answered; none stands for all. */
+  /** The labels that an answer may be; none stands for all. */
   chosen: string[];
   onChoose: (chosen: string[]) => void;
 }
 
-/** A checkbox for each label: which ones may be answered. */
+/** A checkbox for each label: which ones an answer may be. */
 export function Candidates({ labels, chosen, onChoose }: Props) {
   const toggle = (label: string) =>
     onChoose(labels.filter((one) => (one === label ? !chosen.includes(one) : chosen.includes(one))));
@@ -15,10 +15,10 @@ export function Candidates({ labels, chosen, onChoose }: Props) {
     <details>
       <summary>
         {chosen.length === 0
-          ? "Any label may be answered"
-          : `Only ${count(chosen.length)} of the labels may be answered`}
+          ? "All labels are allowed"
+          : `Only ${count(chosen.length)} of ${count(labels.length)} labels are allowed`}
       </summary>
-      <fieldset aria-label="Labels that may be answered; all if none is chosen">
+      <fieldset aria-label="Allowed labels; all if none is chosen">
         {labels.map((label) => (
           <label key={label}>
             <input type="checkbox" checked={chosen.includes(label)} onChange={() => toggle(label)} /> {label}
