@@ -108,6 +108,12 @@ function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void })
       <main id="main" tabIndex={-1}>
         {here ? (
           <here.Page key={here.name} session={session} route={route} />
+        ) : !pages.some(({ name }) => name === asked) ? (
+          <Empty title="There is no such page.">
+            <p>
+              <a href={linkTo()}>Open the first page.</a>
+            </p>
+          </Empty>
         ) : (
           <Empty title="This token cannot open this page.">
             <p>

@@ -32,9 +32,10 @@ interface Props {
   isSmall?: boolean;
 }
 
-/** A chart with axes. Its last values stand below as text. */
+/** A chart with axes. Its last values stand below as text; those of areas are totals. */
 export function Chart(props: Props) {
-  const { title, lines, format, steps, stepsAre, empty, isSmall = false } = props;
+  const { title, lines, format, steps, stepsAre, empty, isSmall = false, isStacked = false } = props;
+  const figureOf = (line: ChartLine) => (isStacked ? totalOf(line, format) : lastOf(line, format));
   const isEmpty = lines.every(({ values }) => values.every((value) => value === null));
   return (
     <figure class={isSmall ? "chart small" : "chart"}>
@@ -45,12 +46,12 @@ export function Chart(props: Props) {
         <>
           <Drawing
             {...props}
-            summary={`${title}: ${lines.map((line) => `${line.name} ${lastOf(line, format)}`).join(", ")}; ${steps.length} ${stepsAre}`}
+            summary={`${title}: ${lines.map((line) => `${line.name} ${figureOf(line)}`).join(", ")}; ${steps.length} ${stepsAre}`}
           />
           <p class="legend">
             {lines.map((line) => (
               <span key={line.name} class={line.isDashed ? `${line.kind} dashed` : line.kind}>
-                {line.name} <b>{lastOf(line, format)}</b>
+                {line.name} <b>{figureOf(line)}</b>
               </span>
             ))}
           </p>
@@ -60,7 +61,7 @@ export function Chart(props: Props) {
   );
 }
 
-const pad = { left: 46, right: 10, top: 8, bottom: 20 };
+const pad = { left: 54, right: 10, top: 8, bottom: 20 };
 
 function Drawing(props: Props & { summary: string }) {
   const { lines, format, steps, isStacked = false, isFromZero = isStacked, marks = [], isSmall = false } = props;
@@ -79,11 +80,11 @@ function Drawing(props: Props & { summary: string }) {
         <g key={tick}>
           <line class="grid" x1={pad.left} x2={width - pad.right} y1={y(tick)} y2={y(tick)} />
           <text x={pad.left - 5} y={y(tick) + 4} text-anchor="end">
-            {format(tick)}
+            {short(format(tick))}
           </text>
         </g>
       ))}
-      <text x={pad.left} y={height - 5}>
+      <text x={last > 0 ? pad.left : x(0)} y={height - 5} text-anchor={last > 0 ? "start" : "middle"}>
         {steps[0]}
       </text>
       {last > 0 && (
@@ -133,6 +134,15 @@ function stacked(lines: readonly ChartLine[]): Values[] {
 function lastOf({ values }: ChartLine, format: Props["format"]): string {
   const last = values.findLast((value) => value !== null);
   return last === undefined || last === null ? "–" : format(last);
+}
+
+function totalOf({ values }: ChartLine, format: Props["format"]): string {
+  return format(values.reduce<number>((sum, value) => sum + (value ?? 0), 0));
+}
+
+/** Leaves out the zeros at the end of a tick's decimals. */
+function short(tick: string): string {
+  return tick.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "");
 }
 
 const manyPoints = 40;

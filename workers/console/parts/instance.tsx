@@ -23,8 +23,10 @@ function Columns({ input, values }: { input: Input | null; values: Values }) {
         {rows.map(({ name, value, note, isUnusual }) => (
           <tr key={name} class={isUnusual ? "unusual" : undefined}>
             <th scope="row">{name}</th>
-            <td>{textOf(value)}</td>
-            <td class="note">{note}</td>
+            <td class={isLong(value) ? "long" : undefined} colSpan={note === "" ? 2 : 1}>
+              {textOf(value)}
+            </td>
+            {note !== "" && <td class="note">{note}</td>}
           </tr>
         ))}
         {missing.map((name) => (
@@ -65,6 +67,11 @@ function columnsOf(input: Input | null): string[] {
 function textOf(value: unknown): string {
   if (value === null) return "–";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** Whether a value is a text to read, rather than a name. */
+function isLong(value: unknown): boolean {
+  return typeof value === "string" && value.length > 60;
 }
 
 function short(value: number): string {

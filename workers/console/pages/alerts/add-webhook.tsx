@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { AddedWebhook, UpriverClient, Webhook } from "#client/index.ts";
 import { ProblemNotice } from "#console/parts/states.tsx";
+import { formTitles } from "./webhooks.tsx";
 
 interface Props {
   client: UpriverClient;
@@ -41,8 +42,11 @@ export function AddWebhook({ client, model, onAdded }: Props) {
           value={form}
           onChange={(event) => setForm(event.currentTarget.value as Webhook["form"])}
         >
-          <option value="json">signed JSON</option>
-          <option value="slack">Slack</option>
+          {Object.entries(formTitles).map(([value, title]) => (
+            <option key={value} value={value}>
+              {title}
+            </option>
+          ))}
         </select>
         <button type="submit">Add webhook</button>
       </form>

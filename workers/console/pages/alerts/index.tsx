@@ -67,7 +67,9 @@ function AlertTable({ model, alerts }: { model: string; alerts: readonly Alert[]
     <DataTable caption={`The last alerts of ${model}, the newest first`} columns={columns}>
       {alerts.map(({ id, at, kind, title, region, detail }) => (
         <tr key={id}>
-          <th scope="row">{moment(at)}</th>
+          <th scope="row" class="whole">
+            {moment(at)}
+          </th>
           <td data-label="What">
             <Badge kind={good.has(kind) ? "good" : "warn"}>{title}</Badge>
           </td>

@@ -12,6 +12,9 @@ interface Props {
   onChange: () => void;
 }
 
+/** Display names of the forms of a webhook's requests. */
+export const formTitles = { json: "signed JSON", slack: "Slack" } as const;
+
 const columns = columnsOf("Receiver", "Form", "Kinds", "Last attempt", "#Waiting", "~Actions");
 
 /** The webhooks of a model, each with a test and a way to remove it. */
@@ -34,14 +37,14 @@ export function WebhookTable({ client, model, webhooks, onChange }: Props) {
             <th scope="row">
               {host} <small>added by token {createdBy}</small>
             </th>
-            <td data-label="Form">{form}</td>
+            <td data-label="Form">{formTitles[form]}</td>
             <td data-label="Kinds">{kinds?.join(", ") ?? "all"}</td>
             <td data-label="Last attempt">
               {last === null ? (
                 <span class="muted">none yet</span>
               ) : (
                 <>
-                  <Badge kind={last.delivered ? "good" : "bad"}>{last.delivered ? "delivered" : "not taken"}</Badge>{" "}
+                  <Badge kind={last.delivered ? "good" : "bad"}>{last.delivered ? "delivered" : "not delivered"}</Badge>{" "}
                   <small>
                     {moment(last.at)}: {last.detail}
                   </small>
@@ -58,7 +61,7 @@ export function WebhookTable({ client, model, webhooks, onChange }: Props) {
               <Confirm
                 label="Remove"
                 kind="danger"
-                what={`No further alert is sent to ${host}, and those that wait for it are dropped.`}
+                what={`No further alert will be sent to ${host}, and those that wait for it are dropped.`}
                 onConfirm={() => remove(id)}
               />
             </td>

@@ -7,8 +7,9 @@ import { count, day } from "#core/format.ts";
 import { ndjsonOf, parquetOf, save } from "./export.ts";
 import { isWanted, readSamples, type Sample, type SampleFilter, samplesMax } from "./read-samples.ts";
 
-const shownMax = 50;
-const columns = columnsOf("Asked", "Region", "Label", "Source", "Split");
+const shownMax = 25;
+const briefMax = 80;
+const columns = columnsOf("Asked", "Region", "Instance", "Label", "Source", "Split");
 const all: SampleFilter = { region: "", label: "", source: "", since: "", until: "" };
 
 /** The samples of all regions, read when somebody asks for them; filtered, counted and exported. */
@@ -49,6 +50,7 @@ export function Samples({ client, model }: { client: UpriverClient; model: strin
       <div class="actions start">
         <span role="status">
           {count(wanted.length)} of {count(loaded.samples.length)} samples
+          {wanted.length > shownMax && `, the newest ${shownMax} below`}
         </span>
         <button type="button" disabled={wanted.length === 0} onClick={() => save(ndjsonOf(wanted), `${model}.ndjson`)}>
           Export as NDJSON
@@ -65,12 +67,13 @@ export function Samples({ client, model }: { client: UpriverClient; model: strin
         <Empty title="No sample passes this filter." />
       ) : (
         <DataTable caption={`The newest ${shownMax} samples that pass the filter`} columns={columns}>
-          {wanted.slice(0, shownMax).map(({ id, region, label, source, split, at }) => (
+          {wanted.slice(0, shownMax).map(({ id, region, instance, label, source, split, at }) => (
             <tr key={id}>
-              <th scope="row">
+              <th scope="row" class="whole">
                 <a href={linkTo("questions", model, id)}>{day(at)}</a>
               </th>
               <td data-label="Region">{region}</td>
+              <td data-label="Instance">{briefOf(instance)}</td>
               <td data-label="Label">{label}</td>
               <td data-label="Source">{source}</td>
               <td data-label="Split">{split}</td>
@@ -80,6 +83,16 @@ export function Samples({ client, model }: { client: UpriverClient; model: strin
       )}
     </>
   );
+}
+
+/** The start of an instance: its text, or its first values that are known. */
+function briefOf(instance: Sample["instance"]): string {
+  if (instance === null) return "–";
+  if (Array.isArray(instance)) return `${count(instance.flat(8).length)} numbers`;
+  const known = Object.entries(instance as Record<string, unknown>).filter(([, value]) => value !== null);
+  const sentence = known.find(([, value]) => typeof value === "string" && value.includes(" "))?.[1] as string;
+  const text = sentence ?? known.map(([name, value]) => `${name} ${value}`).join(", ");
+  return text.length > briefMax ? `${text.slice(0, briefMax)}…` : text;
 }
 
 interface FormProps {

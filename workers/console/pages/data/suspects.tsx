@@ -6,7 +6,7 @@ import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import { count, day, three } from "#core/format.ts";
 
-const columns = columnsOf("Sample", "Label", "A head says", "#Margin", "To review");
+const columns = columnsOf("Asked", "Label", "Predicted", "#Margin", "To review");
 
 interface Props {
   client: UpriverClient;
@@ -36,6 +36,7 @@ export function SuspectList({ client, model, asked }: Props) {
         if (region === undefined) return <Empty title="No region has stored a question yet." />;
         return (
           <>
+            <p class="muted">Compares a region's labels with the predictions of heads that were not trained on them.</p>
             <form class="line" onSubmit={find(region)}>
               <select aria-label="Region" value={region} onChange={(event) => setChosen(event.currentTarget.value)}>
                 {known.map((one) => (
@@ -74,8 +75,8 @@ function Found({ client, model, region, suspects: { samples, disagreements, susp
       <Empty title={`No suspect in ${region}.`}>
         <p>
           {samples === 0
-            ? "Its labels are looked through once a retrain has learned from them."
-            : `A head that has not learned from them agrees with all of ${count(samples)} labels.`}
+            ? "Its labels are checked once a retrain has used them."
+            : `A head that was not trained on them agrees with all ${count(samples)} labels.`}
         </p>
       </Empty>
     );
@@ -105,9 +106,9 @@ function Found({ client, model, region, suspects: { samples, disagreements, susp
   return (
     <form onSubmit={send}>
       <p class="muted">
-        Of {count(samples)} labels of {region}, heads that have not learned from them disagree with{" "}
-        {count(disagreements)}. The first ones are the most suspicious. Open one to correct it, or send them to review:
-        a person sees neither the label nor what a head says, and the answer replaces the label.
+        Of {count(samples)} labels of {region}, heads that were not trained on them disagree with {count(disagreements)}
+        . The first ones are the most suspicious. Open one to correct it, or send them to review: a person sees neither
+        the label nor the prediction, and the answer replaces the label.
       </p>
       <div class="actions start">
         <button type="submit" disabled={isBusy || wanted.length === 0}>
@@ -131,7 +132,7 @@ function Found({ client, model, region, suspects: { samples, disagreements, susp
             <td data-label="Label">
               {one.label} <small>by {one.source}</small>
             </td>
-            <td data-label="A head says">{one.suggestion}</td>
+            <td data-label="Predicted">{one.suggestion}</td>
             <td class="number" data-label="Margin">
               {three(one.margin)}
             </td>

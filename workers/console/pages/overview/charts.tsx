@@ -37,9 +37,11 @@ export function SeriesCharts({
 
 /** Answers by rung, error against its target, cost against the origin alone, and latency, over time. */
 export function Charts({ steps, targetRisk, ladder, empty, isLive = false }: Props) {
-  const names = steps.map(({ at }) => (isLive ? new Date(at).toISOString().slice(11, 19) : moment(at).slice(5, 16)));
+  const isOneDay = moment(steps[0]?.at ?? 0).slice(0, 10) === moment(steps.at(-1)?.at ?? 0).slice(0, 10);
+  const nameOf = (at: number) => (isOneDay ? moment(at).slice(11) : moment(at).slice(5, 16));
+  const names = steps.map(({ at }) => (isLive ? new Date(at).toISOString().slice(11, 19) : nameOf(at)));
   if (steps.every(({ questions, judged }) => questions === 0 && judged === 0)) return <p class="muted">{empty}</p>;
-  const common = { steps: names, stepsAre: "steps of time", empty: "No label came." };
+  const common = { steps: names, stepsAre: "steps of time", empty: "No labels yet." };
   const lineOf = (
     name: string,
     kind: ChartLine["kind"],
@@ -60,7 +62,7 @@ export function Charts({ steps, targetRisk, ladder, empty, isLive = false }: Pro
       />
       <Chart
         {...common}
-        title="Error of the edge's answers, by labels that came"
+        title="Error of the edge's answers that have labels"
         format={percent}
         isFromZero
         lines={[lineOf("error", "edge", ({ error }) => error), ...target]}
@@ -71,7 +73,7 @@ export function Charts({ steps, targetRisk, ladder, empty, isLive = false }: Pro
         format={dollars}
         isFromZero
         lines={[
-          lineOf("as they came", "edge", ({ usdPerMillion }) => usdPerMillion),
+          lineOf("all rungs", "edge", ({ usdPerMillion }) => usdPerMillion),
           lineOf("origin only", "origin", ({ originUsdPerMillion }) => originUsdPerMillion, true),
         ]}
       />

@@ -43,11 +43,10 @@ export function OverviewPage({ session, route }: PageProps) {
             {ladder.nodes && <NodeList nodes={ladder.nodes} at={ladder.at} />}
             {ladder.models.length > 0 && (
               <p class="muted">
-                Questions are counted within ten seconds; with more than ten regions within a second for each, ten
-                minutes at most. Cost is Cloudflare's list price beyond what a plan includes, without the origin's host
-                and decision models: of a million questions as they came, and in the table of a million that reach the
-                rung. Latencies of the edge include only the time it waited for others: its clock stops while it
-                computes.
+                Counts are at most ten seconds old; with more than ten regions, one second for each region, up to ten
+                minutes. Costs are Cloudflare's list prices beyond what a plan includes, without the origin's host and
+                decision models; a rung's row shows the cost of a million questions that reach it. The edge's latency is
+                the time it waited for other rungs: its clock stops while it computes.
               </p>
             )}
           </>

@@ -4,7 +4,7 @@ import type { Column, Instance, Policy } from "#client/index.ts";
 const numberPattern = "[+\\-]?[0-9]*\\.?[0-9]*([eE][+\\-]?[0-9]+)?";
 
 type Values = Record<string, string>;
-type Field = { name: string; kind: "number" | "choice" | "text"; values: string[] };
+type Field = { name: string; kind: "number" | "choice" | "text" | "long"; values: string[] };
 
 interface Props {
   columns: Column[];
@@ -60,9 +60,11 @@ interface FieldProps {
 function FieldInput({ field: { name, kind, values }, value, onChange }: FieldProps) {
   const id = `field-${name}`;
   return (
-    <div>
+    <div class={kind === "long" ? "long" : undefined}>
       <label for={id}>{name}</label>
-      {kind === "choice" ? (
+      {kind === "long" ? (
+        <textarea id={id} rows={4} value={value} onInput={(event) => onChange(event.currentTarget.value)} />
+      ) : kind === "choice" ? (
         <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
           <option value="">missing</option>
           {values.map((choice) => (
@@ -126,8 +128,9 @@ function fieldOf(column: Exclude<Column, { type: "region" }>): Field {
         : { name, kind: "choice", values: column.values };
     case "date":
     case "hashed":
-    case "text":
       return { name, kind: "text", values: [] };
+    case "text":
+      return { name, kind: "long", values: [] };
   }
 }
 
@@ -142,7 +145,7 @@ function instanceOf(fields: Field[], values: Values): Instance {
   return Object.fromEntries(
     fields.flatMap(({ name, kind }): [string, string | number | null][] => {
       const value = values[name] ?? "";
-      if (value === "") return kind === "text" ? [] : [[name, null]];
+      if (value === "") return kind === "text" || kind === "long" ? [] : [[name, null]];
       return [[name, kind === "number" ? Number(value) : value]];
     }),
   );
