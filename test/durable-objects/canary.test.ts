@@ -298,7 +298,7 @@ describe("a watched canary", () => {
     await eventually(async () => {
       expect(await shy.state()).toMatchObject({
         outcome: "rolled back",
-        reason: expect.stringMatching(/; coverage −100\.00 points/),
+        reason: expect.stringMatching(/; coverage −100\.0 points/),
       });
     });
   });

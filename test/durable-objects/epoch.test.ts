@@ -95,7 +95,7 @@ describe("a cursor and a region that the release before wrote", () => {
     await south.teach(labelled);
     await known(south);
     await south.inside((_, { storage: { sql } }) => {
-      const later = ["epoch", "head_blobs", "held_out_heads", "contributions", "contribution_sums"];
+      const later = ["epoch", "head_blobs", "held_out_heads", "contributions", "contribution_sums", "checks"];
       for (const table of later) sql.exec(`DROP TABLE ${table}`);
       sql.exec("DELETE FROM jobs WHERE kind = 'heads'");
       sql.exec("CREATE INDEX questions_expiry ON questions (expiresAt)");

@@ -125,7 +125,7 @@ describe("the certificate of regions together", () => {
         "epoch",
         "head_blobs",
         "held_out_heads",
-        ...["contributions", "contribution_sums"],
+        ...["contributions", "contribution_sums", "checks"],
       ];
       for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");
