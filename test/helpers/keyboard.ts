@@ -9,7 +9,6 @@ export interface Stop {
   text: string;
   name: string;
   faults: string[];
-  isInDialog: boolean;
   /** Its place in the walk: an element that was passed before keeps its own. */
   place: number;
 }
@@ -70,12 +69,12 @@ export async function startWalk(page: Page): Promise<void> {
   });
 }
 
-/** Describes the element that has the focus; null where none has. */
-export function currentStop(page: Page): Promise<Stop | null> {
-  return page.evaluate(() => {
+/** Describes the element that has the focus; null where none has, or one that is not within what a selector names. */
+export function currentStop(page: Page, within = "body"): Promise<Stop | null> {
+  return page.evaluate((within) => {
     const { walk } = globalThis as WithWalk;
     const at = document.activeElement as (HTMLElement & { computedName?: string }) | null;
-    if (!at || at === document.body) return null;
+    if (!at || at === document.body || !at.closest(within)) return null;
     const { outlineStyle, outlineWidth } = getComputedStyle(at);
     const { left, right, top, bottom, width, height } = at.getBoundingClientRect();
     const [x, y] = [(left + right) / 2, (top + bottom) / 2];
@@ -90,9 +89,8 @@ export function currentStop(page: Page): Promise<Stop | null> {
     else if (x < innerWidth && y > 0 && y < innerHeight && seen && !at.contains(seen) && !seen.contains(at))
       faults.push(`is covered by ${seen.outerHTML.slice(0, 80)}`);
     if (!walk.stops.includes(at)) walk.stops.push(at);
-    const isInDialog = at.closest("dialog[open]") !== null;
-    return { text: at.outerHTML.slice(0, 120), name, faults, isInDialog, place: walk.stops.indexOf(at) };
-  });
+    return { text: at.outerHTML.slice(0, 120), name, faults, place: walk.stops.indexOf(at) };
+  }, within);
 }
 
 /** Lists what a mouse could use when the walk began, and can now, and was not passed. */
@@ -113,10 +111,9 @@ export async function tabTo(page: Page, name: string | RegExp, within = "body"):
   const passed: string[] = [];
   for (let n = 0; n < stopsMax; n++) {
     await page.keyboard.press("Tab");
-    const stop = await currentStop(page);
-    const isWithin = await page.evaluate((where) => document.activeElement?.closest(where) !== null, within);
-    if (stop && isWithin && (typeof name === "string" ? stop.name === name : name.test(stop.name))) return stop;
-    passed.push(stop?.name ?? "–");
+    const stop = await currentStop(page, within);
+    if (stop && (typeof name === "string" ? stop.name === name : name.test(stop.name))) return stop;
+    if (stop) passed.push(stop.name);
   }
   throw new Error(`Tab does not reach '${name}' in ${within}; it passes ${[...new Set(passed)].join(", ")}`);
 }

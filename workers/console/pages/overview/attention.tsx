@@ -30,12 +30,17 @@ export function Attention({ session, ladder }: { session: Session; ladder: Ladde
       ) : (
         <ul class="list">
           {items.map((item) => (
-            <Item key={`${item.title} ${item.detail}`} item={item} />
+            <Item key={keyOf(item)} item={item} />
           ))}
         </ul>
       )}
     </section>
   );
+}
+
+// Details have counts: with another key at each poll, a link would lose the focus.
+function keyOf({ title, detail, links: [first] }: AttentionItem): string {
+  return `${title} ${first?.href ?? detail}`;
 }
 
 function Item({ item: { kind, title, detail, links, command } }: { item: AttentionItem }) {

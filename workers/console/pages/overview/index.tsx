@@ -1,3 +1,4 @@
+import { useRef } from "preact/hooks";
 import type { Ladder, ModelLadder } from "#client/index.ts";
 import type { PageProps } from "#console/page.ts";
 import { NothingServed } from "#console/parts/nothing-served.tsx";
@@ -17,6 +18,7 @@ export function OverviewPage({ session, route }: PageProps) {
   const live = usePolled("ladder", () => session.client.ladder(), everyMs);
   const polls = useLive(live.value);
   const range = rangeOf(route);
+  const order = useRef<string[]>([]);
   return (
     <>
       <div class="head">
@@ -29,7 +31,7 @@ export function OverviewPage({ session, route }: PageProps) {
             <NextRung nextRung={ladder.nextRung} />
             <Attention session={session} ladder={ladder} />
             {ladder.models.length === 0 && <NothingServed />}
-            {byQuestions(ladder.models).map((model, i) => (
+            {inOrder(order.current, ladder.models).map((model, i) => (
               <Model
                 key={model.model}
                 session={session}
@@ -59,8 +61,12 @@ export function OverviewPage({ session, route }: PageProps) {
 /** Models whose charts are drawn at once; those of others when they are opened. */
 const openAtFirst = 2;
 
-function byQuestions(models: readonly ModelLadder[]): ModelLadder[] {
-  return models.toSorted((a, b) => b.questions - a.questions || a.model.localeCompare(b.model));
+/** Lists models by their questions. One that is shown keeps its place: it would lose the focus, and its reader. */
+function inOrder(shown: string[], models: readonly ModelLadder[]): ModelLadder[] {
+  const fresh = models.filter(({ model }) => !shown.includes(model));
+  const sorted = fresh.toSorted((a, b) => b.questions - a.questions || a.model.localeCompare(b.model));
+  shown.push(...sorted.map(({ model }) => model));
+  return models.toSorted((a, b) => shown.indexOf(a.model) - shown.indexOf(b.model));
 }
 
 function NextRung({ nextRung }: Pick<Ladder, "nextRung">) {
