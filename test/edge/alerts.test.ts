@@ -50,6 +50,16 @@ describe("alerts", () => {
     expect(newsOf("north", null, { breaker: "closed", certificate: { status: "valid" } as never })).toEqual([]);
   });
 
+  it.each([
+    ["retrain-held", { lastRun: { status: "held" } }],
+    ["retrain-failed", { lastRun: { status: "failed" } }],
+    ["escalation-does-not-pay", { escalation: { status: "does-not-pay", unasked: 0 } }],
+  ] as const)("are raised of a region: %s", (kind, state) => {
+    const closed = { breaker: "closed" } as const;
+    expect(newsOf("north", closed, { ...closed, ...state })).toMatchObject([{ kind, region: "north" }]);
+    expect(newsOf("north", { ...closed, ...state }, { ...closed, ...state })).toEqual([]);
+  });
+
   it("start with an empty list after the migration", async () => {
     const list = await runInDurableObject(
       env.REGISTRY.get(env.REGISTRY.idFromName("alerted-before")),
