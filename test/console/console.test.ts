@@ -52,12 +52,14 @@ beforeAll(async () => {
   const { open, easy } = originModels;
   // A model for each test, so that they can run at the same time.
   const others = {
-    ...{ keyed: open, queue: open, undecided: open, corrected: open, overtaken: open, followed: open, found: open },
-    ...{ narrowed: open, doubted: open, moved: easy, asked: easy, typed: { ...open, number: testNumber } },
+    ...{ queue: open, undecided: open, corrected: open, overtaken: open, followed: open, found: open },
+    ...{ narrowed: open, doubted: open, asked: easy, typed: { ...open, number: testNumber } },
   };
   const models = [...sdkModels, ...Object.entries(others).map(([model, options]) => ({ model, ...options }))];
   await Promise.all(models.map(async (options) => publishOn(ladder, await testModel(options))));
-  for (const model of ["moved", "keyed"]) await publishWorse(model);
+  await publishOn(ladder, await testedModel("moved", { version: 1, accuracy: 0.9 }));
+  await publishOn(ladder, await testedModel("keyed", { version: 1, accuracy: 0.9, ...open }));
+  await publishOn(ladder, await testedModel("keyed", { version: 2, accuracy: 0.8 }), null);
   await ladder.client("ask").askMany(
     "keyed",
     [0, 1].map((x0) => ({ region: "south", x0, x1: 1, x2: 1, x3: 2 })),
@@ -68,12 +70,15 @@ afterAll(async () => {
   await ladder?.stop();
 });
 
-/** Publishes a second version of a model, which is worse than the first, to nobody. */
-async function publishWorse(model: string): Promise<void> {
-  const { manifest, blobs } = await testModel({ model, version: 2, seed: 5, threshold: 0 });
+/** Makes a version that was tested on 1,000 questions. */
+async function testedModel(
+  model: string,
+  { version, accuracy, ...options }: { version: number; accuracy: number } & typeof originModels.open,
+) {
+  const { manifest, blobs } = await testModel({ ...originModels.easy, ...options, model, version, seed: 4 + version });
   const { thin } = (manifest as ClassifyManifest).metrics;
-  const worse = { ...manifest, metrics: { thin: { ...thin, n: 1_000, accuracy: 0.3 }, full: null } };
-  await publishOn(ladder, { manifest: worse as ClassifyManifest, blobs }, null);
+  const metrics = { thin: { ...thin, n: 1_000, accuracy }, full: null };
+  return { manifest: { ...manifest, metrics } as ClassifyManifest, blobs };
 }
 
 async function open(path = "", sight = sights[0] as (typeof sights)[number], scope: "admin" | "review" = "admin") {
@@ -412,6 +417,7 @@ describe.skipIf(isSkipped)(
     it.concurrent("compares a version before it is promoted, asks for the name of a worse one, and rolls it back", async ({
       expect,
     }) => {
+      await publishOn(ladder, await testedModel("moved", { version: 2, accuracy: 0.8 }), null);
       const { page, end } = await open("models/moved");
       const stable = async () => (await ladder.client("ask").model("moved")).pointer.stable;
       const isWhole = () =>
@@ -430,6 +436,7 @@ describe.skipIf(isSkipped)(
       await press(page, "Compare and promote");
       await page.waitForSelector('dialog[open] [data-slice="all thin accuracy"] .bad');
       expect(await isWhole()).toBe(true);
+      await says(page, "beyond chance (thin accuracy)");
       const button = await page.waitForSelector('dialog[open] button[type="submit"]:disabled');
       await page.type("dialog[open] input", "2");
       expect(await stable()).toBe(1);

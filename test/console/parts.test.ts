@@ -1,9 +1,19 @@
 import { parquetReadObjects } from "hyparquet";
 import { describe, expect, it } from "vitest";
-import type { Ladder, ModelLadder, QuestionWay, RegionRun, RegionState, SampleLine, Training } from "#client/index.ts";
+import type {
+  CanaryState,
+  Ladder,
+  ModelLadder,
+  QuestionWay,
+  RegionRun,
+  RegionState,
+  SampleLine,
+  Training,
+  VersionList,
+} from "#client/index.ts";
 import { ndjsonOf, parquetOf } from "#console/pages/data/export.ts";
 import { readSamples, type Sample } from "#console/pages/data/read-samples.ts";
-import { compareVersions, worstOf } from "#console/pages/models/compare.ts";
+import { compareVersions, type Slice, worstOf } from "#console/pages/models/compare.ts";
 import { labelsNeeded } from "#console/pages/models/labels-needed.ts";
 import { attentionOf } from "#console/pages/overview/attention.ts";
 import { labelInWords } from "#console/pages/questions/words.ts";
@@ -12,6 +22,7 @@ import { ticksOf } from "#console/parts/ticks.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { wrap } from "#scripts/local/output.ts";
 import { testModel } from "../helpers/model.ts";
+import { seeded } from "../helpers/random.ts";
 
 function run(own: Partial<RegionRun>): RegionRun {
   const times = { at: 0, startedAt: 0, finishedAt: 1 };
@@ -99,16 +110,68 @@ describe("a comparison of versions", () => {
       run({ base: 2, region: "south", report: comparisonOf(0.9, 0.9) }),
     ];
     const comparison = compareVersions(before, after, runs);
-    expect([comparison.isWorse, comparison.isRegression]).toEqual([true, false]);
-    expect(worstOf(comparison).map(({ kind, name, isRegression }) => [kind, name, isRegression])).toEqual([
-      ["class", "a", true],
-      ["region", "north", true],
-      ["class", "c", false],
-    ]);
+    const named = (slices: readonly Slice[]) => slices.map(({ name, metric }) => `${name} ${metric}`);
+    // Half a point of 1,000 questions is within chance, and one of ten of a class as well.
+    expect([comparison.isLower, named(comparison.regressions)]).toEqual([true, ["a recall", "north accuracy"]]);
+    expect(named(worstOf(comparison))).toEqual(["a recall", "north accuracy", "c recall"]);
     const poor = compareVersions(before, await versionOf(3, 0.7, []), []);
-    expect([poor.isWorse, poor.isRegression]).toEqual([true, true]);
-    expect(compareVersions(after, before, []).isWorse).toBe(false);
-    expect(worstOf(compareVersions(after, before, []))).toEqual([]);
+    expect([poor.isLower, named(poor.regressions)]).toEqual([true, ["thin accuracy"]]);
+    const better = compareVersions(after, before, []);
+    expect([better.isLower, better.regressions, worstOf(better)]).toEqual([false, [], []]);
+  });
+
+  it("marks hardly any of many classes where only chance makes them differ", async () => {
+    const { manifest } = await testModel({ model: "compared", version: 1 });
+    const labels = Array.from({ length: 100 }, (_, i) => `class ${i}`);
+    const random = seeded(7);
+    const version = () => {
+      const confusion = labels.flatMap((_, i): [number, number, number][] => {
+        const right = Array.from({ length: 40 }, random).filter((unit) => unit < 0.9).length;
+        return [
+          [i, i, right],
+          [i, (i + 1) % 100, 40 - right],
+        ];
+      });
+      const metrics = { ...(manifest as ClassifyManifest).metrics.thin, n: 4_000, accuracy: 0.9, confusion };
+      return { ...(manifest as ClassifyManifest), labels, metrics: { thin: metrics, full: null } };
+    };
+    const marked = Array.from({ length: 40 }, () => compareVersions(version(), version(), [])).filter(
+      ({ regressions }) => regressions.length > 0,
+    );
+    // At most one in twenty on average; without the correction it would be nearly all of them.
+    expect(marked.length).toBeLessThanOrEqual(5);
+  });
+
+  it("judges by the same questions where a training or a canary has compared them", async () => {
+    const versionOf = async (version: number) =>
+      (await testModel({ model: "compared", version })).manifest as ClassifyManifest;
+    const [before, after] = [await versionOf(1), await versionOf(2)];
+    const found = (paired: object) => {
+      const none = { canary: null, trainings: [], history: [] };
+      const { slices, regressions } = compareVersions(before, after, [], { ...none, ...paired });
+      const own = slices
+        .filter(({ metric }) => metric.includes("same"))
+        .map(({ metric, interval }) => [metric, interval]);
+      return { own, marked: regressions.length };
+    };
+    const history = [{ at: 5, region: null, action: "stable", version: 1 }] as unknown as VersionList["history"];
+    const training = (createdAt: number, difference: number, bound: number) => {
+      const verdict = { promoted: true, reason: "", difference, bound };
+      return { version: 2, createdAt: new Date(createdAt).toISOString(), verdict } as Training;
+    };
+    const worse = found({ history, trainings: [training(6, 0.02, 0.03)] });
+    expect(worse).toMatchObject({ own: [["log-loss, same rows", { low: expect.closeTo(0.0034, 3) }]], marked: 1 });
+    expect(found({ history, trainings: [training(6, 0.004, 0.02)] }).marked).toBe(0);
+    // It compared with another version.
+    expect(found({ history, trainings: [training(4, 0.02, 0.03)] })).toEqual({ own: [], marked: 0 });
+    const error = { mean: 0.04, lower: 0.01, upper: 0.07 };
+    const canary = (stable: number) =>
+      ({ version: 2, stable, verdict: { error, pairs: 300 } }) as unknown as CanaryState;
+    expect(found({ canary: canary(1) })).toEqual({
+      own: [["error, same questions", { low: 0.01, high: 0.07 }]],
+      marked: 1,
+    });
+    expect(found({ canary: canary(7) }).own).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { Badge } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
-import { count, percent } from "#core/format.ts";
-import { type Comparison, type Slice, worstOf } from "./compare.ts";
+import { count, percent, three } from "#core/format.ts";
+import { type Comparison, isRegression, type Slice, worstOf } from "./compare.ts";
 
 interface Props {
   comparison: Comparison;
@@ -34,6 +34,12 @@ export function ComparisonView({ comparison, stable, version }: Props) {
             </details>
           ),
       )}
+      {all.length > 0 && (
+        <p class="muted">
+          Beyond chance: chance alone would mark any row of a table once in twenty times at most. A difference without a
+          word is not judged, since its spread is not known.
+        </p>
+      )}
       {classes.length === 0 && <p class="muted">By class: one of the versions was evaluated by an earlier release.</p>}
       {regions.length === 0 && (
         <p class="muted">
@@ -55,27 +61,25 @@ function Slices({ title, slices, stable, version }: Omit<Props, "comparison"> & 
   );
   return (
     <DataTable caption={title} columns={columns}>
-      {slices.map(({ kind, name, metric, n, before, after, isRegression }) => {
-        const [format, difference] = metric === "log-loss" ? [thousandths, thousandths] : [percent, points];
+      {slices.map((slice) => {
+        const { kind, name, metric, n, before, after, difference } = slice;
+        const [format, gap] = metric.startsWith("log-loss") ? [three, three] : [percent, points];
         return (
           <tr key={`${kind} ${name} ${metric}`} data-slice={`${kind} ${name} ${metric}`}>
             <th scope="row">{name}</th>
             <td data-label="Metric">{metric}</td>
             <td class="number" data-label={`Version ${stable}`}>
-              {format(before)}
+              {before === null ? "–" : format(before)}
             </td>
             <td class="number" data-label={`Version ${version}`}>
-              {format(after)}
+              {after === null ? "–" : format(after)}
             </td>
             <td class="number" data-label="Difference">
-              {isRegression ? (
-                <Badge kind="bad">{signed(after - before, difference)}</Badge>
-              ) : (
-                signed(after - before, difference)
-              )}
+              {isRegression(slice) ? <Badge kind="bad">{signed(difference, gap)}</Badge> : signed(difference, gap)}
+              <Chance of={slice} format={gap} />
             </td>
             <td class="number" data-label="Questions">
-              {count(n)}
+              {n === null ? "–" : count(n)}
             </td>
           </tr>
         );
@@ -84,12 +88,21 @@ function Slices({ title, slices, stable, version }: Omit<Props, "comparison"> & 
   );
 }
 
-function thousandths(value: number): string {
-  return value.toFixed(3);
-}
-
 function points(value: number): string {
   return `${(100 * value).toFixed(1)} points`;
+}
+
+/** What chance leaves possible. */
+function Chance({ of: { interval }, format }: { of: Slice; format: (value: number) => string }) {
+  if (!interval) return null;
+  const { low, high } = interval;
+  const isWithin = low <= 0 && high >= 0;
+  return (
+    <small title={`Chance leaves it between ${signed(low, format)} and ${signed(high, format)}`}>
+      {" "}
+      {isWithin ? "within chance" : "beyond chance"}
+    </small>
+  );
 }
 
 function signed(value: number, format: (value: number) => string): string {

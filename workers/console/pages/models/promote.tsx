@@ -2,8 +2,11 @@ import { useRef, useState } from "preact/hooks";
 import { Loaded, ProblemNotice } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
 import { can, type Session } from "#console/session.ts";
-import { type Comparison, compareVersions } from "./compare.ts";
+import { count } from "#core/format.ts";
+import { type Comparison, compareVersions, type Slice } from "./compare.ts";
 import { ComparisonView } from "./comparison.tsx";
+
+const namedMax = 3;
 
 interface Props {
   session: Session;
@@ -14,7 +17,7 @@ interface Props {
   onMove: () => void;
 }
 
-/** A button that compares a version with the one that serves, and promotes it. One that is worse needs its name typed. */
+/** A button that compares a version with the one that serves, and promotes it. One that is worse beyond chance needs its name typed. */
 export function Promote({ session, model, stable, version, onMove }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isOpen, setOpen] = useState(false);
@@ -67,15 +70,18 @@ function Body({ session, model, stable, version, onMove, close }: Props & { clos
       </p>
       <Loaded of={compared}>
         {({ comparison }) => {
-          const isWorse = comparison?.isWorse ?? false;
+          const regressions = comparison?.regressions ?? [];
+          const isWorse = regressions.length > 0;
           const isAllowed = !isWorse || typed.trim() === String(version);
           return (
             <>
+              {comparison?.isLower && !isWorse && (
+                <p class="muted">Version {version} did a little worse, within chance.</p>
+              )}
               {isWorse && (
                 <label class="notice warn">
-                  Version {version} is worse than version {stable}
-                  {comparison?.isRegression ? "" : ", though chance may explain the difference"}. To promote it anyway,
-                  type its name: {version}
+                  Version {version} is worse than version {stable} beyond chance ({namesOf(regressions)}). To promote it
+                  anyway, type its name: {version}
                   <input value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />
                 </label>
               )}
@@ -106,11 +112,20 @@ async function load(
 ): Promise<{ comparison: Comparison | null }> {
   const { client } = session;
   if (stable === null) return { comparison: null };
-  const [before, after, runs] = await Promise.all([
+  const [before, after, runs, canary, trainings, { history }] = await Promise.all([
     client.manifest(model, stable),
     client.manifest(model, version),
     can(session, "admin") ? client.runPage(model) : { runs: [] },
+    client.canary(model),
+    // The origin may be down.
+    client.trainings(model).catch(() => []),
+    client.versions(model),
   ]);
   if (before.task === "tensor" || after.task === "tensor") return { comparison: null };
-  return { comparison: compareVersions(before, after, runs.runs) };
+  return { comparison: compareVersions(before, after, runs.runs, { canary, trainings, history }) };
+}
+
+function namesOf(slices: readonly Slice[]): string {
+  const names = slices.slice(0, namedMax).map(({ name, metric }) => `${name} ${metric}`);
+  return [...names, ...(slices.length > namedMax ? [`and ${count(slices.length - namedMax)} more`] : [])].join(", ");
 }
