@@ -32,7 +32,7 @@ export function pageOf(document: OpenApi, origin: string) {
 <body>
 <main>
 <h1>${document.info.title}: HTTP API</h1>
-<p>${document.info.description}</p>
+<p>${codeIn(document.info.description)}</p>
 <p><a href="/openapi.json">OpenAPI 3.1 document</a>.</p>
 <nav aria-label="Tasks">${document.tags.map(({ name }) => html`<a href="#${slugOf(name)}">${name}</a>`)} <a href="#schemas">Schemas</a></nav>
 ${document.tags.map(
@@ -53,13 +53,20 @@ function routeHtml(path: string, method: string, operation: Operation, origin: s
   const { summary, description, parameters, requestBody, responses } = operation;
   const scope = operation["x-scope"];
   const given = parameters.filter((parameter) => parameter.in !== "path");
-  return html`<details><summary><code>${method} ${path}</code> ${summary} <span class="scope">(${scope})</span></summary><div>
-<p>${description}</p>
-${given.length > 0 ? html`<table><caption hidden>Parameters</caption>${given.map((one) => html`<tr><th><code>${one.name}</code></th><td>${one.description}</td></tr>`)}</table>` : ""}
+  return html`<details><summary><code>${method} ${path}</code> ${summary} <span class="scope">(${scope === "public" ? "no token" : `scope ${scope}`})</span></summary><div>
+<p>${codeIn(description)}</p>
+${given.length > 0 ? html`<table><caption hidden>Parameters</caption>${given.map((one) => html`<tr><th><code>${one.name}</code></th><td>${codeIn(one.description)}</td></tr>`)}</table>` : ""}
 ${requestBody ? html`<p>Body: ${bodiesHtml(requestBody.content)}.</p>` : ""}
-<ul>${Object.entries(responses).map(([status, { description, content }]) => html`<li>${status === "default" ? "error" : status}: ${description}: ${bodiesHtml(content)}</li>`)}</ul>
+<ul>${Object.entries(responses).map(([status, { description, content }]) => html`<li>${status === "default" ? "error" : status}: ${codeIn(description)}: ${bodiesHtml(content)}</li>`)}</ul>
 <pre tabindex="0">${curlFor(path, method, operation, origin)}</pre>
 </div></details>`;
+}
+
+/** Shows what stands between backquotes as code. */
+function codeIn(text: unknown) {
+  return String(text ?? "")
+    .split("`")
+    .map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part));
 }
 
 function bodiesHtml(content: Record<string, unknown>) {
