@@ -1,15 +1,18 @@
 import type { Alert, UpriverClient } from "#client/index.ts";
 import type { PageProps } from "#console/page.ts";
+import { foldEqual } from "#console/parts/fold.ts";
 import { ModelChoice } from "#console/parts/model-choice.tsx";
 import { Badge, Empty, Loaded } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
-import { moment } from "#core/format.ts";
+import { count, moment } from "#core/format.ts";
 import { AddWebhook } from "./add-webhook.tsx";
 import { WebhookTable } from "./webhooks.tsx";
 
 const everyMs = 3_000;
+/** Regions that a line of equal alerts names. */
+const namedMax = 4;
 const good: ReadonlySet<Alert["kind"]> = new Set(["certificate-valid", "rung-above-answers", "test"]);
 
 /** The alerts page: a model's last alerts, and the webhooks that receive them. */
@@ -49,6 +52,27 @@ function Model({ client, model }: { client: UpriverClient; model: string }) {
   );
 }
 
+function keyOf({ kind, detail, region }: Alert): string {
+  return JSON.stringify([kind, detail, region === null]);
+}
+
+/** Links to the regions that alerts are about, each once. */
+function RegionLinks({ model, alerts }: { model: string; alerts: readonly Alert[] }) {
+  const regions = [...new Set(alerts.map(({ region }) => region))].filter((region) => region !== null);
+  if (regions.length === 0) return <span class="muted">all</span>;
+  return (
+    <>
+      {regions.slice(0, namedMax).map((region, i) => (
+        <>
+          {i > 0 && ", "}
+          <a href={linkTo("regions", model, region)}>{region}</a>
+        </>
+      ))}
+      {regions.length > namedMax && ` and ${count(regions.length - namedMax)} more`}
+    </>
+  );
+}
+
 const columns = columnsOf("When", "What", "Region", "Detail");
 
 function AlertTable({ model, alerts }: { model: string; alerts: readonly Alert[] }) {
@@ -65,16 +89,17 @@ function AlertTable({ model, alerts }: { model: string; alerts: readonly Alert[]
   }
   return (
     <DataTable caption={`The last alerts of ${model}, the newest first`} columns={columns}>
-      {alerts.map(({ id, at, kind, title, region, detail }) => (
+      {foldEqual(alerts, keyOf).map(({ last: { id, at, kind, title, detail }, all, times, firstAt }) => (
         <tr key={id}>
           <th scope="row" class="whole">
             {moment(at)}
+            {times > 1 && <small>since {moment(firstAt)}</small>}
           </th>
           <td data-label="What">
             <Badge kind={good.has(kind) ? "good" : "warn"}>{title}</Badge>
           </td>
           <td data-label="Region">
-            {region === null ? <span class="muted">all</span> : <a href={linkTo("regions", model, region)}>{region}</a>}
+            <RegionLinks model={model} alerts={all} />
           </td>
           <td data-label="Detail">{detail}</td>
         </tr>
