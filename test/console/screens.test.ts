@@ -14,19 +14,21 @@ const isSkipped = (await chromiumHere()) === undefined;
 const demo = { recipe: "storefront", regions: ["ridge", "tundra"], rounds: 26, seconds: 0 };
 
 let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
+/** Serves no model. */
+let empty: Awaited<ReturnType<typeof temporaryLadder>>;
 let shots: Map<string, Shot>;
 let browser: Browser;
 
 beforeAll(async () => {
   if (isSkipped) return;
   await mkdir(folder, { recursive: true });
-  ladder = await temporaryLadder({ demo });
+  [ladder, empty] = await Promise.all([temporaryLadder({ demo }), temporaryLadder()]);
   shots = new Map(shotsOf(await fillLadder(ladder)).map((shot) => [shot.name, shot]));
   browser = await openBrowser();
 }, 900_000);
 afterAll(async () => {
   await browser?.close();
-  await ladder?.stop();
+  await Promise.all([ladder?.stop(), empty?.stop()]);
 });
 
 describe.skipIf(isSkipped)(
@@ -35,8 +37,8 @@ describe.skipIf(isSkipped)(
     const names = shotsOf({ models: modelsShown.map((model) => ({ model, region: "", question: "" })) });
     describe.each(sights)("$name", (sight) => {
       it.each(names)("$name", async ({ name }) => {
-        const { path, act, isDialog = false } = shots.get(name) as Shot;
-        const { edge, tokens } = ladder.credentials;
+        const { path, act, isDialog = false, isEmpty = false } = shots.get(name) as Shot;
+        const { edge, tokens } = (isEmpty ? empty : ladder).credentials;
         const { page, check } = await openConsole(browser, { edge, token: tokens.admin, sight, path });
         const isLoaded = () =>
           page.waitForFunction(

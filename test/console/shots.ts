@@ -8,6 +8,8 @@ export interface Shot {
   act?: (page: Page) => Promise<unknown>;
   /** Whether only what is on the screen is taken: a dialog is not part of the page. */
   isDialog?: boolean;
+  /** Whether the ladder serves no model. */
+  isEmpty?: boolean;
 }
 
 const press = async (page: Page, name: string) => {
@@ -71,10 +73,31 @@ export function shotsOf({ models }: Shown): Shot[] {
     { name: "no-such-page", path: "nowhere" },
     { name: "no-such-region", path: `regions/${models[0]?.model}/nowhere` },
     ...models.flatMap((one) => shotsOfModel(one)),
+    ...["overview", "models", "access", "demo"].map((path) => ({ name: `empty-${path}`, path, isEmpty: true })),
+    ...["File", "Draw", "Camera"].map((way) => ({
+      ...{ name: `pictures-${way.toLowerCase()}`, path: "try/pictures" },
+      act: (page: Page) => press(page, way),
+    })),
+    {
+      ...{ name: "pictures-teach", path: "try/pictures" },
+      act: async (page) => {
+        await press(page, "On this device");
+        await page.waitForSelector("[data-device]");
+        await openDetails(page);
+        await page.waitForSelector("[data-live]");
+      },
+    },
     dialog("storefront-promote", "models/storefront", "Compare and promote"),
     dialog("storefront-canary", "models/storefront", "Start a canary"),
     dialog("storefront-roll-back", "models/storefront", "Roll back to 1"),
     dialog("tickets-end-canary", "models/tickets", "End the canary"),
+    {
+      ...{ name: "tickets-review-flag", path: "access", isDialog: true },
+      act: async (page) => {
+        await review(page, "review/tickets");
+        await page.keyboard.press("f");
+      },
+    },
     dialog("tickets-remove-webhook", "alerts/tickets", "Remove"),
   ];
 }
@@ -89,7 +112,7 @@ function shotsOfModel({ model, region, question }: Shown["models"][number]): Sho
     { name: of("region-open"), path: `${at("regions")}/${region}`, act: openDetails },
     dialog(of("region-retrain"), `${at("regions")}/${region}`, "Retrain now"),
     { name: of("questions"), path: at("questions") },
-    { name: of("questions-none"), path: `${at("questions")}?from=2` },
+    { name: of("questions-none"), path: `${at("questions")}?since=2100-01-01` },
     { name: of("question"), path: `${at("questions")}/${question}` },
     dialog(of("question-forget"), `${at("questions")}/${question}`, "Forget"),
     { name: of("question-gone"), path: `${at("questions")}/0199aaaa-0000-7000-8000-000000000000` },
@@ -115,13 +138,6 @@ function shotsOfModel({ model, region, question }: Shown["models"][number]): Sho
     },
     { name: of("alerts"), path: at("alerts") },
     { name: of("review"), path: "access", act: (page) => review(page, at("review")) },
-    {
-      ...{ name: of("review-flag"), path: "access", isDialog: true },
-      act: async (page) => {
-        await review(page, at("review"));
-        await page.keyboard.press("f");
-      },
-    },
     { name: of("try"), path: at("try") },
     {
       ...{ name: of("try-asked"), path: at("try") },

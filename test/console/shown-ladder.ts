@@ -6,6 +6,9 @@ import { exampleRecipe, openRecipe, type Recipe } from "#origin/recipes/index.ts
 import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { dayMs } from "#scripts/replay/days.ts";
 import { play } from "#scripts/replay/play.ts";
+import { testModel } from "../helpers/model.ts";
+import { sdkModels } from "../helpers/sdk-models.ts";
+import { publishOn } from "../journeys/ladder.ts";
 import { longMessage, writeTickets } from "./tickets.ts";
 
 const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
@@ -22,7 +25,7 @@ export interface Shown {
 
 /**
  * Fills a ladder with what an operator sees after some months: storefront with an earlier version to return to,
- * tickets (texts) with a canary, and weather with a year of 49 stations where its data is.
+ * tickets (texts) with a canary, pictures without a question, and weather with a year of 49 stations where its data is.
  */
 export async function fillLadder(ladder: LocalLadder & { folder: string }): Promise<Shown> {
   const { edge: url, tokens } = ladder.credentials;
@@ -53,6 +56,8 @@ export async function fillLadder(ladder: LocalLadder & { folder: string }): Prom
     const { questions } = await client.questionPage("weather", { region: "Katherine", limit: 1 });
     models.unshift({ model: "weather", region: "Katherine", question: questions[0]?.id as string });
   }
+  const pictures = sdkModels.find(({ model }) => model === "pictures");
+  await publishOn(ladder, await testModel(pictures));
   await client.createToken({ id: "checkout-service-of-the-shop-in-northern-europe", scopes: ["ask", "teach"] });
   await client.createToken({ id: "visitor", scopes: ["ask"] });
   await client.revokeToken("visitor");
