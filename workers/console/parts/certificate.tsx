@@ -11,7 +11,7 @@ type Props = Pick<RegionState, "certificate"> & {
 
 /** The state of a region's certificate. */
 export function CertificateBadge({ certificate, isShort = false }: Props) {
-  if (!certificate) return <span class="muted">none yet</span>;
+  if (!certificate) return <span class="muted">{isShort ? "No certificate yet." : "none yet"}</span>;
   const { status, bound, targetRisk, labelsNeeded } = certificate;
   if (isShort) return <Badge kind={kinds[status]}>{status}</Badge>;
   switch (status) {

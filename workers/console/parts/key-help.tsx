@@ -26,6 +26,7 @@ export function KeyHelp() {
         <kbd>?</kbd>
       </button>
       <dialog ref={dialog} aria-label="Keys">
+        <h2 class="small">Keys</h2>
         <dl class="keys">
           {keys.map(([key, does]) => (
             <div key={key}>

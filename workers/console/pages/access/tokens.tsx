@@ -36,8 +36,8 @@ export function TokenTable({ client, own }: { client: UpriverClient; own: string
           tokens.length === 0 ? (
             <Empty title="No token was issued yet.">
               <p>
-                Those in the secret UPRIVER_TOKENS are not listed. Make one: npx upriver token create app --scopes
-                ask,teach
+                Those in the secret UPRIVER_TOKENS are not listed. Make one:{" "}
+                <code>npx upriver token create app --scopes ask,teach</code>
               </p>
             </Empty>
           ) : (

@@ -37,7 +37,7 @@ export function DemoPage({ session }: PageProps) {
             ) : (
               <Confirm
                 label={running ? "Start again" : "Start the demo"}
-                what={`The regions of ${demo.model} first forget their questions, labels and heads, so that the demo begins at zero.`}
+                what={`The regions of ${demo.model} first forget their questions, labels and heads, so that the demo starts from zero.`}
                 kind="primary"
                 onConfirm={async () => {
                   void startDemo(session.client, demo);
@@ -58,9 +58,9 @@ function About({ demo: { model, rounds, seconds } }: { demo: Demo }) {
   return (
     <p>
       In about {Math.max(1, Math.round(seconds / 60))} min, {count(questions)} questions of {regions} regions go through
-      this ladder, and their labels follow. They are of the time after the training of {model}, shuffled so that no
-      season hides what the regions learn. Everything you see is computed now: watch it also on the{" "}
-      <a href={`${linkTo("overview")}?range=live`}>overview</a>. The demo goes on while this tab is open.
+      this ladder, and their labels follow. They are newer than what {model} was trained on, and shuffled so that no
+      season hides what the regions learn. Everything you see is computed now: watch it on the{" "}
+      <a href={`${linkTo("overview")}?range=live`}>overview</a>, too. The demo goes on while this tab is open.
     </p>
   );
 }

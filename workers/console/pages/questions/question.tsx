@@ -119,7 +119,7 @@ function Question({
         Asked on {moment(at)} by token {owner} in <a href={linkTo("regions", model, answer.region)}>{answer.region}</a>
         {receivedAt - at > 60_000 && `, stored on ${moment(receivedAt)}`}; version{" "}
         {shortVersion(answer.version, answer.region)}.{audited && " Its label was planned: it is part of the audit."}
-        {candidates && ` Only these labels may be answered: ${candidates.join(", ")}.`} {routeInWords(way)}
+        {candidates && ` Only these labels were allowed: ${candidates.join(", ")}.`} {routeInWords(way)}
       </p>
       {answer.warnings?.map((warning) => (
         <p key={warning} class="notice warn">

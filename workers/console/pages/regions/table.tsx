@@ -58,7 +58,7 @@ function Row({ model, state }: { model: string; state: RegionState }) {
           <RunState run={lastRun} />
         ) : (
           <>
-            <RunBadge run={lastRun} /> <small>on data up to {day(lastRun.at)}</small>
+            <RunBadge run={lastRun} /> <small class="whole">data up to {day(lastRun.at)}</small>
           </>
         )}
       </td>

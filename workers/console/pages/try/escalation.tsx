@@ -14,7 +14,13 @@ interface Props {
 
 /** The rungs that a question reached, and its answer. */
 export function EscalationPath({ ladder, answer, isAsking, tookMs, labels }: Props) {
-  if (!answer && !isAsking) return <Empty title="No question asked yet." />;
+  if (!answer && !isAsking) {
+    return (
+      <Empty title="No question asked yet.">
+        <p>Press Ask: the answer appears here, with the rungs that the question reached.</p>
+      </Empty>
+    );
+  }
   const isOpen = answer?.status === "open";
   const at = answer ? (isOpen ? ladder.length - 1 : ladder.indexOf(answer.rung)) : -1;
   return (

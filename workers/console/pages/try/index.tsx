@@ -103,7 +103,7 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
           </fieldset>
         )}
         {way === "picture" && (
-          <label>
+          <label class="filter">
             Region
             <select value={region} onChange={(event) => setRegion(event.currentTarget.value)}>
               <option value="">{isFieldless ? "by location" : regions.parent}</option>

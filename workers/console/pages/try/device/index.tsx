@@ -18,7 +18,7 @@ export function DevicePage({ state: shown, user }: OnThisDeviceProps) {
   const { device, state, error, refresh } = useDevice(shown.model, region, user);
   return (
     <>
-      <label class="device-region">
+      <label class="filter">
         Region of this device
         <select value={region} onChange={(event) => setRegion(event.currentTarget.value)}>
           {[...new Set([...keys, parent])].map((key) => (

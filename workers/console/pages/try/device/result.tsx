@@ -14,7 +14,13 @@ interface Props {
 
 /** What the device answered, and the final answer where it escalated. */
 export function DeviceResult({ first, final, tookMs }: Props) {
-  if (!first) return <Empty title="No question asked on this device yet." />;
+  if (!first) {
+    return (
+      <Empty title="No question asked on this device yet.">
+        <p>Press Ask: this browser answers with the model that it has loaded.</p>
+      </Empty>
+    );
+  }
   return (
     <div role="status">
       <p class="result">
