@@ -49,7 +49,7 @@ describe("the judge of a canary", () => {
     const verdict = judged(report(1_000, { worse: 10 }));
     expect(verdict.decision).toBe("roll back");
     expect(verdict.reason).toMatch(
-      /^on 1,000 labelled questions that both versions answered \(in 1,000 independent groups\): error \+10\.00 points against the stable version, with confidence between \+\d+\.\d\d points and .*; allowed \+2\.00 points$/,
+      /^on 1,000 labelled questions that both versions answered \(in 1,000 independent groups\): error \+10\.0 points against the stable version, with confidence between \+\d+\.\d points and .*; allowed \+2\.0 points$/,
     );
   });
 
@@ -89,7 +89,7 @@ describe("the judge of a canary", () => {
     expect(by(report(2_000)).decision).toBe("promote");
     expect(by(report(3_000, { shy: 5 }))).toMatchObject({
       decision: "roll back",
-      reason: expect.stringMatching(/; coverage −20\.00 points, with confidence between −/),
+      reason: expect.stringMatching(/; coverage −20\.0 points, with confidence between −/),
     });
     expect(judged(report(3_000, { shy: 5 })).decision).toBe("promote");
   });
