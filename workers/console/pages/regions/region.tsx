@@ -32,11 +32,13 @@ export function RegionPage({ session, model, region }: Props) {
       </p>
       <div class="head">
         <h1>{region}</h1>
-        <Confirm
-          label="Retrain now"
-          what={`Region ${region} will retrain on all its labels. If the new head is better, it serves at once.`}
-          onConfirm={retrain}
-        />
+        {live.value && (
+          <Confirm
+            label="Retrain now"
+            what={`Region ${region} will retrain on all its labels. If the new head is better, it serves at once.`}
+            onConfirm={retrain}
+          />
+        )}
       </div>
       <Loaded of={live}>
         {(detail) => (
