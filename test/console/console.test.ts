@@ -756,7 +756,7 @@ describe.skipIf(isSkipped)(
       const stable = async () => (await ladder.client("ask").model("keyed")).pointer.stable;
       await page.waitForSelector("tbody tr");
       await cancels(page, "Keys");
-      await cancels(page, "Canary");
+      await cancels(page, "Start a canary");
       await cancels(page, "Compare and promote");
       await page.keyboard.press("Enter");
       await tabTo(page, /^Version 2 is worse/, "dialog[open]");
@@ -792,10 +792,10 @@ describe.skipIf(isSkipped)(
       await page.keyboard.type("2");
       await page.keyboard.press("Enter");
       await says(page, "waiting for an answer");
-      await enter("Any label may be answered");
+      await enter("All labels are allowed");
       await tabTo(page, "a", "fieldset");
       await page.keyboard.press("Space");
-      await says(page, "Only 1 of the labels may be answered");
+      await says(page, "Only 1 of 3 labels are allowed");
       await expect.poll(() => faultsOf(page)).toEqual([]);
       await enter("JSON");
       await page.waitForSelector("main textarea");
