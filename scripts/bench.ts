@@ -3,7 +3,7 @@
 //               or: npm run bench -- load [--seconds 60] [--rounds 3] [--times 10] [--callers 16] [--json]
 //               or: npm run bench -- regions [--counts 10 100 1000] [--rounds 3] [--beside <checkout>] [--json]
 //               or: npm run bench -- retrain [--samples 4000] [--json]
-//               or: npm run bench -- console [--rounds 5] [--json]
+//               or: npm run bench -- console [--rounds 5] [--seconds 120] [--json]
 //               or: npm run bench -- device [--questions 500] [--rounds 3] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- trainers <recipe> [--rows 10000] [--epochs 2] [--seeds 3] [--processes 1 2] [--json]
