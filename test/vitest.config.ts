@@ -20,7 +20,7 @@ const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-rep
 /** Files of Node that need a process of their own: they set up TensorFlow.js with other backends. */
 const aloneInNode = ["test/origin/backend/*.test.ts"];
 /** Files of workerd that need empty stores: they count everything. */
-const aloneInWorkerd = ["test/durable-objects/cost.test.ts", "test/edge/{checks,metrics}.test.ts"];
+const aloneInWorkerd = ["test/durable-objects/{console-cost,cost}.test.ts", "test/edge/{checks,metrics}.test.ts"];
 /** Mathematics that runs in Node only: workerd runs the same code in V8, too. */
 const inNodeOnly = ["test/core/{budget,confidence,regress,semantic-cache}/**", "test/core/head/!(softmax).test.ts"];
 // Pictures take minutes: `npm run screens` takes them.

@@ -58,12 +58,13 @@ export function freePlanText(): string {
   const { questionsPerDay, limit } = freePlanMost(deployment);
   const edgeOnly = { ...deployment, ended: none, kept: 0, reviewed: 0, taught: 0, retrains: 0, consoleHours: 0 };
   const edge = freePlanMost(edgeOnly);
-  const hour = overviewHour(1);
+  const [hour, wide] = [overviewHour(1), overviewHour(1_000)];
   return [
     `The free plan takes ${count(roundDown(questionsPerDay))} questions a day of such a tool (its limit: ${titles[limit as Billed]}),`,
     `or ${count(roundDown(edge.questionsPerDay))} that the edge answers alone (${titles[edge.limit as Billed]}).`,
     `An hour with an open tab of the overview takes ${count(hour.workerRequests ?? 0)} requests,`,
-    `${count(hour.objectRequests ?? 0)} calls of objects and ${count(hour.r2ClassA ?? 0)} lists of R2 with one model and one region.`,
+    `${count(hour.objectRequests ?? 0)} calls of objects and ${count(hour.r2ClassA ?? 0)} lists of R2 with one model, whether it has one region or`,
+    `1,000: then ${count(wide.rowsRead ?? 0)} rows are read besides, and the hour costs $${usdOf(wide).toFixed(3)}. A hidden tab asks nothing.`,
   ].join("\n");
 }
 

@@ -228,7 +228,13 @@ describe("an isolate costs what the table says", () => {
 
 describe("a look", () => {
   it("costs what the table says of its models and regions", async () => {
-    const counted = await leastOf(() => expectOk(call("GET", "/v1/ladder", { token: "metrics-token" })));
+    const look = () => expectOk(call("GET", "/v1/ladder", { token: "metrics-token" }));
+    const counted = await leastOf(look);
+    const listed = await leastOf(() => {
+      nodeOf(env).names = null;
+      return look();
+    });
+    expect(listed).toEqual({ ...counted, ...operations.lookNames });
     const { models } = await (await expectOk(call("GET", "/v1/ladder"))).json<Ladder>();
     const all = await Promise.all(models.map(({ model: name }) => registryObject(env, name).regions()));
     expectPaths(

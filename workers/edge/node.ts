@@ -50,6 +50,8 @@ export interface EdgeNode {
   deploymentKeys: PublicKeys;
   /** Until when KV is not asked, since it did not reply. */
   cache: { pausedUntil: number };
+  /** The names of all models, for looks; null before the first, and where this isolate has published. */
+  names: Expiring<string[]> | null;
   /** Manifests as they were signed, and as this kind of rung serves them. */
   manifests: BoundedMap<string, Manifest>;
   served: WeakMap<Manifest, Manifest>;
@@ -121,6 +123,7 @@ function createNode(env: Env): EdgeNode {
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
     cache: { pausedUntil: 0 },
+    names: null,
     manifests: new BoundedMap(remembered.versions),
     served: new WeakMap(),
     models: new ByteLru(host.memoryBytes, (model) => model.release()),

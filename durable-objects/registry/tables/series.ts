@@ -58,7 +58,9 @@ export class SeriesTable {
   read(range: SeriesRange, now: number, totals: Counts): CountedStep[] {
     const { everyMs, steps } = seriesRanges[range];
     const last = slotOf(range, now);
-    const known = [...series.select(this.sql, "WHERE range = ? AND slot > ? ORDER BY slot", range, last - steps)];
+    // Sorted here: SQLite would read each row twice.
+    const unsorted = [...series.select(this.sql, "WHERE range = ? AND slot > ?", range, last - steps)];
+    const known = unsorted.sort((a, b) => a.slot - b.slot);
     const [first] = known;
     if (!first) return [];
     const ends = [...known.slice(1).map(({ value }) => value), this.withGone(totals)];

@@ -97,16 +97,22 @@ export function dayOf(deployment: Deployment): Record<string, Operations> {
   };
 }
 
-/** Counts the operations of an hour with an open overview, of one model. */
+/** An isolate lists the models this often an hour, and the overview so many regions that need attention. */
+const namesPerHour = 120;
+const needyMax = 20;
+
+/** Counts the operations of an hour with an open overview, of one model whose regions all need attention. */
 export function overviewHour(regions: number): Operations {
   const { looks, series, needs } = overviewPerHour;
   return sumOf(
     [operations.look, looks],
+    [operations.lookNames, namesPerHour],
     [operations.lookModel, looks],
     [operations.lookRegion, regions * looks],
     [operations.lookSeries, series],
     [operations.lookStep, series * seriesRanges.hour.steps],
     [operations.lookNeeds, needs],
+    [operations.lookNeedy, needs * Math.min(needyMax, regions)],
     // The origin's trainings are read besides.
     [{ workerRequests: 1 }, needs],
   );

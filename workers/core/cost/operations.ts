@@ -74,15 +74,18 @@ export const operations = {
   /** Preparing a region for a new version, beside the retrain on it. */
   prepare: { objectRequests: 3, rowsWritten: 10, rowsRead: 900, kvWrites: 1 },
   /** A look at the ladder (`/v1/ladder`, a poll of the console), and what each model and region adds. */
-  look: { workerRequests: 1, objectRequests: 1, rowsRead: 1, r2ClassA: 1 },
+  look: { workerRequests: 1, objectRequests: 1, rowsRead: 1 },
+  /** Listing the models for a look: at most every 30 s, in an isolate that is asked. */
+  lookNames: { r2ClassA: 1 },
   lookModel: { objectRequests: 2, rowsRead: 3 },
   /** Of a model with prices or a budget besides. */
   lookSpending: { rowsRead: 5 },
   lookRegion: {},
-  /** A look at a model over time, and what each step adds; and at the regions that need attention. */
+  /** A look at a model over time, and what each step adds; and at the regions that need attention, and what each that is listed adds. */
   lookSeries: { workerRequests: 1, objectRequests: 1, rowsRead: 2 },
   lookStep: { rowsRead: 1 },
-  lookNeeds: { workerRequests: 1, objectRequests: 1, rowsRead: 2 },
+  lookNeeds: { workerRequests: 1, objectRequests: 1, rowsRead: 3 },
+  lookNeedy: { rowsRead: 4 },
   /** What a registry does every hour: it compares its pointers with KV, and copies itself to R2. */
   registryHour: { objectRequests: 2, kvReads: 1, rowsWritten: 10, rowsRead: 52, r2ClassA: 1 },
   registryHourHead: { kvReads: 1, rowsRead: 16 },

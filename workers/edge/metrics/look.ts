@@ -1,3 +1,4 @@
+import { leftMs } from "#core/clock.ts";
 import { groupPlanOf, isGrouped } from "#core/confidence/group.ts";
 import type {
   Ladder,
@@ -25,6 +26,9 @@ import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, limitedRegions, ownPointer } from "../call.ts";
 import { inTime, lookTimeoutMs } from "./in-time.ts";
 import { lookAtEach } from "./look-each.ts";
+
+/** How long a look may lack a model that another isolate has published. */
+const namesFreshMs = 30_000;
 
 /** What the objects of a model report. */
 export interface ModelLook {
@@ -70,7 +74,7 @@ export interface Look {
  * one as `regions` says.
  */
 export async function look(call: Call, regions = 0): Promise<Look> {
-  const names = await modelNames(call.env);
+  const names = await recentNames(call);
   const mine = names.filter((name) => call.token && mayUseModel(call.token, name));
   const isPassing = call.token !== null && mayUseModel(call.token, "*");
   const isAll = call.token !== null && isUnlimited(call.token);
@@ -88,6 +92,18 @@ export async function look(call: Call, regions = 0): Promise<Look> {
     ...(passed ? { passed } : {}),
     ...(nodes?.length ? { nodes } : {}),
   };
+}
+
+/**
+ * Lists the models, at most every 30 s: a list costs more than all else of a look. A node's own bucket is free, and it learns of
+ * models without this Worker.
+ */
+async function recentNames({ env, node }: Call): Promise<string[]> {
+  const { names: known } = node;
+  if (known && leftMs(known.freshUntil, namesFreshMs, Date.now()) > 0) return known.value;
+  const value = await modelNames(env);
+  if (value.length > 0 && !env.UPLINK) node.names = { value, freshUntil: Date.now() + namesFreshMs };
+  return value;
 }
 
 /** Sums the counts of a look, and derives the ladder's figures. */

@@ -81,6 +81,7 @@ async function putVersion(call: Call): Promise<Response> {
   if (faults.length > 0) throw new FaultError({ kind: "invalid", errors: faults });
   const result = await registryObject(call.env, model).publish(manifest);
   if (!result.ok) throw refused(result.error);
+  call.node.names = null;
   return jsonResponse({ model, ...result.value }, 201);
 }
 
