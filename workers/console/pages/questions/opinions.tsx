@@ -22,6 +22,7 @@ export function OpinionList({ way: { answer, opinions }, threshold, full }: Prop
       {all.map((opinion) => {
         const least = thresholds[opinion.rung] ?? null;
         const isReached = least !== null && opinion.confidence >= least;
+        const isAccepted = answer.accepted && opinion.rung === rung && opinion.version === version;
         return (
           <section key={`${opinion.rung} ${opinion.version}`} class="opinion">
             <h3>
@@ -31,8 +32,9 @@ export function OpinionList({ way: { answer, opinions }, threshold, full }: Prop
             <p>
               {opinion.label}, {percent(opinion.confidence)}{" "}
               {least !== null && (
-                <Badge kind={isReached ? "good" : "warn"}>
-                  {isReached ? "reaches" : "below"} the threshold {least.toFixed(3)}
+                <Badge kind={isReached || isAccepted ? "good" : "warn"}>
+                  {isReached ? "reaches" : isAccepted ? "accepted, now below" : "below"} the threshold{" "}
+                  {least.toFixed(3)}
                 </Badge>
               )}
             </p>
@@ -40,7 +42,10 @@ export function OpinionList({ way: { answer, opinions }, threshold, full }: Prop
           </section>
         );
       })}
-      <p class="muted">These are the current thresholds; they may have changed since the question was asked.</p>
+      <p class="muted">
+        These are the current thresholds; they may have changed since the question was asked. Scores of the origin may
+        be combined with the edge's after it accepted its own.
+      </p>
     </>
   );
 }
