@@ -3,7 +3,6 @@ import type {
   Alerts,
   Answer,
   AuditEntry,
-  AuditOrder,
   CanaryState,
   Checks,
   Closed,
@@ -114,7 +113,7 @@ export interface AuditQuery {
   /** The cursor of the page before. */
   after?: number;
   from?: number;
-  order?: AuditOrder;
+  order?: "oldest" | "newest";
 }
 
 /** A page of the audit log. */
