@@ -27,7 +27,7 @@ import { LeftOutError, NoLeaseError, type Priced, type Purpose, type Spending } 
 /** A rung is not asked with less time than this. */
 const leastMs = 20;
 /** An object may wait for six replies at once, and has other rungs to ask. */
-const originCalls = { atOnce: 4, gatherMs: 5 };
+const originCalls = { atOnce: 4, gatherMs: 10 };
 /** A caller with more questions than this has a call of its own: nobody else waits for them. */
 const gatheredMax = 16;
 
