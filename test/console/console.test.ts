@@ -362,7 +362,7 @@ describe.skipIf(isSkipped)(
       await page.keyboard.press("u");
       await says(page, "your answer: a");
       await page.keyboard.press("2");
-      await expect.poll(() => finished).toBe(2);
+      await expect.poll(() => [sent.length, finished]).toEqual([2, 2]);
       expect(sent.map((body) => JSON.parse(body))).toMatchObject([{ label: "a" }, { label: "b" }]);
       await expect.poll(async () => (await client.question(id)).label).toBe("b");
       await end();
@@ -519,6 +519,8 @@ describe.skipIf(isSkipped)(
       await once(dying, "exit");
       expect([(await got()).length, (await kept()).length]).toEqual([1, 1]);
       const live = await start("answers");
+      await expect.poll(async () => (await got()).length).toBe(2);
+      await page.waitForFunction(() => !document.body.textContent.includes("not delivered"));
       await says(page, "delivered");
       const [first, second, ...more] = await got();
       expect([first?.body, more]).toEqual([second?.body, []]);
@@ -759,6 +761,7 @@ describe.skipIf(isSkipped)(
       await cancels(page, "Start a canary");
       await cancels(page, "Compare and promote");
       await page.keyboard.press("Enter");
+      await page.waitForSelector("dialog[open] input");
       await tabTo(page, /^Version 2 is worse/, "dialog[open]");
       await page.keyboard.type("2");
       await tabTo(page, "Promote", "dialog[open]");

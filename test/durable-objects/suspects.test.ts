@@ -1,14 +1,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import {
-  type Answer,
-  type Problem,
-  type ReviewQuestion,
-  type SentSuspects,
-  type Suspects,
-  suspectsMax,
-} from "#core/contract/index.ts";
+import type { Answer, Problem, ReviewQuestion, SentSuspects, Suspects } from "#core/contract/index.ts";
+import { suspectsMax } from "#core/suspect-limits.ts";
 import { correctionsMs } from "#objects/region/tables/checks.ts";
 import { call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";

@@ -1,6 +1,7 @@
 import { mayJudge } from "#core/confidence/labels.ts";
-import { type Instance, type SentSuspects, suspectsMax } from "#core/contract/index.ts";
+import type { Instance, SentSuspects } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
+import { suspectsMax } from "#core/suspect-limits.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { ReviewApi } from "#objects/review/api.ts";
 import type { Remote } from "#objects/stubs.ts";

@@ -1,14 +1,8 @@
 import { trainFolds } from "#core/confidence/splits.ts";
-import {
-  type ClassifyManifest,
-  type LabelSource,
-  type Suspect,
-  type Suspects,
-  suspectsLookMax,
-  suspectsMax,
-} from "#core/contract/index.ts";
+import type { ClassifyManifest, LabelSource, Suspect, Suspects } from "#core/contract/index.ts";
 import { findLabelErrors } from "#core/head/label-errors.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
+import { suspectsLeast, suspectsLookMax, suspectsMax } from "#core/suspect-limits.ts";
 import type { CheckState } from "../tables/checks.ts";
 
 interface Row extends Record<string, SqlStorageValue> {
@@ -31,6 +25,7 @@ export async function findSuspects(sql: SqlStorage, { labels, policy, thin }: Cl
   const { sha256, embedding } = thin.backbone;
   // The version may not have a label that an earlier one had.
   const known = samplesOf(sql, sha256, suspectsLookMax).filter(({ label }) => labels.includes(label));
+  if (known.length < suspectsLeast) return { samples: known.length, disagreements: 0, suspects: [] };
   await startBackend();
   const looked = known.map(({ label, source, fold, trusted, vector }) => ({
     ...{ vector: new Int16Array(vector), label: labels.indexOf(label), fold },

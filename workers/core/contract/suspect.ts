@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { suspectsMax } from "../suspect-limits.ts";
 import { labelSourceSchema } from "./label.ts";
 import { questionIdSchema } from "./question.ts";
 
@@ -17,10 +18,6 @@ export const suspectSchema = z
   .meta({ id: "Suspect" });
 /** A sample whose label may be wrong. */
 export type Suspect = z.infer<typeof suspectSchema>;
-
-/** The newest samples that are looked through, and the suspects that are listed, sent at a time, and with people at a time. */
-export const suspectsLookMax = 5_000;
-export const suspectsMax = 100;
 
 export const suspectsSchema = z
   .strictObject({

@@ -12,12 +12,12 @@ import {
   retrainSchema,
   reviewSuspectsSchema,
   sentSuspectsSchema,
-  suspectsMax,
   suspectsSchema,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
+import { suspectsMax } from "#core/suspect-limits.ts";
 import type { SuspectRefusal } from "#objects/region/api.ts";
 import type { RegistryLook } from "#objects/registry/api.ts";
 import { lacksMethod, regionObject, registryObject, reviewObject } from "#objects/stubs.ts";

@@ -5,6 +5,7 @@ import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import { count, day, three } from "#core/format.ts";
+import { suspectsLeast } from "#core/suspect-limits.ts";
 
 const columns = columnsOf("Asked", "Label", "Predicted", "#Margin", "To review");
 
@@ -74,8 +75,8 @@ function Found({ client, model, region, suspects: { samples, disagreements, susp
     return (
       <Empty title={`No suspect in ${region}.`}>
         <p>
-          {samples === 0
-            ? "Its labels are checked once a retrain has used them."
+          {samples < suspectsLeast
+            ? `It has ${count(samples)} labels that a retrain has read. Suspects are looked for from ${suspectsLeast} on.`
             : `A head that was not trained on them agrees with all ${count(samples)} labels.`}
         </p>
       </Empty>
