@@ -33,17 +33,26 @@ interface Paints {
 
 const slowdowns = [1, 4, 6];
 
+/** From clicks and keys to the next paint, ms, on the slowest CPU. Times below 16 ms count as 16. */
+interface Interactions {
+  count: number;
+  median: number;
+  longest: number;
+}
+
 /** Requests of an open overview in an hour, by path, and those of a hidden tab. */
 interface Requests {
   shown: Record<string, number>;
   hidden: number;
 }
 
-/** `bench console`: measures the console's size, its first paint on a throttled CPU, and what an open tab asks. */
+/** `bench console`: measures the console's size, its paints and interactions on a throttled CPU, and what an open tab asks. */
 export function consoleBench(program: Command): void {
   program
     .command("console")
-    .description("measure the console's size, its first meaningful paint on a throttled CPU, and what an open tab asks")
+    .description(
+      "measure the console's size, its first meaningful paint and interactions on a throttled CPU, and what an open tab asks",
+    )
     .option(
       "--rounds <n>",
       "measurements of each; medians are printed",
@@ -62,10 +71,11 @@ export function consoleBench(program: Command): void {
       const measured = await withEdge((url) =>
         withBrowser(async (browser) => ({
           paints: await measure(browser, url, rounds),
+          interactions: await interact(browser, url, rounds),
           requests: await countRequests(browser, url, seconds),
         })),
       );
-      printResult(json, { weight, ...measured }, () => describe(weight, measured.paints, measured.requests));
+      printResult(json, { weight, ...measured }, () => describe(weight, measured));
     });
 }
 
@@ -123,6 +133,43 @@ async function measure(browser: Browser, url: string, rounds: number): Promise<R
   return Object.fromEntries(medians);
 }
 
+/** Opens each page by its link and the list of keys by its key, and measures by the browser's Event Timing. */
+async function interact(browser: Browser, url: string, rounds: number): Promise<Interactions> {
+  const page = await (await browser.createBrowserContext()).newPage();
+  await page.goto(url);
+  await page.waitForSelector("main [data-rung]");
+  await page.emulateCPUThrottling(slowdowns.at(-1) ?? 1);
+  await page.evaluate(() => {
+    const times = new Map<number, number>();
+    Object.assign(globalThis, { interactionTimes: times });
+    new PerformanceObserver((list) => {
+      for (const { interactionId, duration } of list.getEntries() as (PerformanceEntry & { interactionId: number })[]) {
+        if (interactionId > 0) times.set(interactionId, Math.max(duration, times.get(interactionId) ?? 0));
+      }
+    }).observe({ type: "event", durationThreshold: 16 } as PerformanceObserverInit);
+  });
+  let count = 0;
+  const settled = async () => {
+    count++;
+    await page.waitForNetworkIdle({ idleTime: 100 });
+  };
+  for (let round = 0; round < rounds; round++) {
+    for (const link of await page.$$("header nav a")) {
+      await link.click();
+      await settled();
+    }
+    for (const key of ["?", "Escape"] as const) {
+      await page.keyboard.press(key);
+      await settled();
+    }
+  }
+  const measured = await page.evaluate(() => [
+    ...(globalThis as unknown as { interactionTimes: Map<number, number> }).interactionTimes.values(),
+  ]);
+  const times = [...measured, ...Array(Math.max(0, count - measured.length)).fill(16)];
+  return { count, median: Math.round(median(times)), longest: Math.max(...times) };
+}
+
 /** Counts what the overview asks once it is shown, and what it asks while its tab is hidden. */
 async function countRequests(browser: Browser, url: string, seconds: number): Promise<Requests> {
   const page = await (await browser.createBrowserContext()).newPage();
@@ -153,7 +200,13 @@ async function paint(browser: Browser, url: string, slowdown: number): Promise<P
   return paints;
 }
 
-function describe(weight: Record<string, number>, paints: Record<number, Paints>, requests: Requests): string {
+interface Measured {
+  paints: Record<number, Paints>;
+  interactions: Interactions;
+  requests: Requests;
+}
+
+function describe(weight: Record<string, number>, { paints, interactions, requests }: Measured): string {
   const sizes = Object.entries(weight).map(([kind, bytes]) => `${kind} ${(bytes / 1_000).toFixed(1)} kB`);
   const rows = Object.entries(paints).map(([slowdown, { first, meaningful }]) => [
     ...[`${slowdown}× slower`, `${first} ms`, `${meaningful} ms`],
@@ -162,6 +215,7 @@ function describe(weight: Record<string, number>, paints: Record<number, Paints>
   return [
     `Gzipped: ${sizes.join(", ")}`,
     formatTable([["CPU", "first paint", "ladder visible"], ...rows]),
+    `${interactions.count} clicks and keys, ${slowdowns.at(-1)}× slower, to the next paint: median ${interactions.median} ms, longest ${interactions.longest} ms`,
     formatTable([["an open overview asks", "times an hour"], ...asked, ["while hidden", String(requests.hidden)]]),
   ].join("\n\n");
 }
