@@ -10,7 +10,9 @@ export function count(n: number): string {
 
 /** Formats a share as a percentage with one decimal. */
 export function percent(share: number | null | undefined): string {
-  return share === null || share === undefined ? none : `${(share * 100).toFixed(1)}%`;
+  if (share === null || share === undefined) return none;
+  const text = `${(share * 100).toFixed(1)}%`;
+  return text === "-0.0%" ? "0.0%" : text.replace("-", "−");
 }
 
 /** Names the share of numbers that are within the tolerance. */

@@ -1,15 +1,14 @@
-import { type AuditOrder, auditOrders, auditPageMaxRows } from "#core/contract/index.ts";
-import { FaultError } from "#core/http/fault.ts";
+import { auditOrders, auditPageMaxRows } from "#core/contract/index.ts";
 import { tokensObject } from "#objects/stubs.ts";
 import type { Call, Route } from "../call.ts";
 import { bytes } from "../contract.ts";
-import { wholeQuery } from "../whole-query.ts";
+import { choiceQuery, wholeQuery } from "../query.ts";
 
 const max = Number.MAX_SAFE_INTEGER;
 
 /** Reads the audit log as NDJSON. The last line is the cursor of the next page; `more` says whether there is one already. */
 async function getAudit(call: Call): Promise<Response> {
-  const order = orderOf(call);
+  const order = choiceQuery(call, "order", auditOrders) ?? "oldest";
   const isFirst = call.query("after") === null;
   const after = wholeQuery(call, "after", 0, max);
   const start = isFirst && order === "newest" ? max : after;
@@ -18,14 +17,6 @@ async function getAudit(call: Call): Promise<Response> {
   const last = { cursor: entries.at(-1)?.number ?? after, more: entries.length === auditPageMaxRows };
   const body = [...entries, last].map((line) => `${JSON.stringify(line)}\n`).join("");
   return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
-}
-
-function orderOf(call: Call): AuditOrder {
-  const asked = call.query("order") ?? "oldest";
-  const order = auditOrders.find((one) => one === asked);
-  if (order) return order;
-  const error = { path: "order", expected: `one of ${auditOrders.join(", ")}`, received: `'${asked.slice(0, 100)}'` };
-  throw new FaultError({ kind: "invalid", errors: [error] });
 }
 
 export const auditRoutes: readonly Route[] = [

@@ -6,7 +6,6 @@ import {
   type TokenState,
   tokenStateSchema,
 } from "#core/contract/index.ts";
-import { FaultError } from "#core/http/fault.ts";
 import { type CallerLimits, limitsOf } from "#core/limits/limits.ts";
 import { isTrusted } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
@@ -20,7 +19,7 @@ import { regionMetrics } from "../metrics/region-metrics.ts";
 import { withRest } from "../metrics/rest.ts";
 import { seriesOf, seriesStepsOf } from "../metrics/series.ts";
 import { metricsText } from "../metrics/text.ts";
-import { wholeQuery } from "../whole-query.ts";
+import { choiceQuery, wholeQuery } from "../query.ts";
 
 async function getLadder(call: Call): Promise<Response> {
   const seen = ladderOf(await look(call));
@@ -39,12 +38,7 @@ async function getMetrics(call: Call): Promise<Response> {
 
 async function getSeries(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const asked = call.query("range") ?? "hour";
-  const range = seriesRangeNames.find((name) => name === asked);
-  if (!range) {
-    const error = { path: "range", expected: `one of ${seriesRangeNames.join(", ")}`, received: asked };
-    throw new FaultError({ kind: "invalid", errors: [error] });
-  }
+  const range = choiceQuery(call, "range", seriesRangeNames) ?? "hour";
   const pointer = await servedPointer(call, model);
   const manifest = await manifestOf(call, model, pointer.stable as number);
   const isLearning = manifest.task !== "tensor";

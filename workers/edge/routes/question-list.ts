@@ -7,12 +7,11 @@ import {
   questionPageSize,
   rungs,
 } from "#core/contract/index.ts";
-import { FaultError } from "#core/http/fault.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, limitedRegions, modelOf, type Route } from "../call.ts";
 import { json, type ParameterMap } from "../contract.ts";
 import { servedPointer } from "../ladder/version.ts";
-import { wholeQuery } from "../whole-query.ts";
+import { choiceQuery, invalidQuery, wholeQuery } from "../query.ts";
 import { knownRegion } from "./regions.ts";
 
 /** Lists the stored questions of a region, or the newest ones of all regions as they reported them. */
@@ -26,7 +25,7 @@ async function listQuestions(call: Call): Promise<Response> {
     return jsonResponse(await regionObject(call.env, known.model, region).questionPage(filter, before, limit));
   }
   if (before !== null)
-    throw invalid("before", "the parameter region with it: a list over all regions is one page", String(before));
+    throw invalidQuery("before", "the parameter region with it: a list over all regions is one page", String(before));
   const model = modelOf(call);
   await servedPointer(call, model);
   const recent = await registryObject(call.env, model).recentQuestions(limitedRegions(call));
@@ -35,17 +34,10 @@ async function listQuestions(call: Call): Promise<Response> {
 }
 
 function filterOf(call: Call): QuestionFilter {
-  const text = (name: "rung" | "label", values?: readonly string[]) => {
-    const value = call.query(name);
-    if (value === null) return {};
-    if (values && !values.includes(value)) throw invalid(name, `one of ${values.join(", ")}`, value);
-    return { [name]: value };
-  };
+  const given = <T>(name: string, value: T | null) => (value === null ? {} : { [name]: value });
   const truth = (name: "wrong" | "open" | "warned") => {
-    const value = call.query(name);
-    if (value === null) return {};
-    if (value !== "true" && value !== "false") throw invalid(name, "true or false", value);
-    return { [name]: value === "true" };
+    const value = choiceQuery(call, name, ["true", "false"]);
+    return given(name, value && value === "true");
   };
   const number = (
     name: "from" | "to" | "since" | "until",
@@ -55,13 +47,13 @@ function filterOf(call: Call): QuestionFilter {
     const value = call.query(name);
     if (value === null) return {};
     const found = read(value);
-    if (found === null) throw invalid(name, expected, value);
+    if (found === null) throw invalidQuery(name, expected, value);
     return { [name]: found };
   };
   const [share, time] = ["a number from 0 to 1", "ms since 1970, or an ISO date"];
   return {
-    ...text("rung", rungs),
-    ...text("label"),
+    ...given("rung", choiceQuery(call, "rung", rungs)),
+    ...given("label", call.query("label")),
     ...truth("wrong"),
     ...truth("open"),
     ...truth("warned"),
@@ -81,10 +73,6 @@ function shareOf(value: string): number | null {
 function timeOf(value: string): number | null {
   const at = /^\d+$/.test(value) ? Number(value) : Date.parse(value);
   return Number.isNaN(at) ? null : at;
-}
-
-function invalid(path: string, expected: string, received: string): FaultError {
-  return new FaultError({ kind: "invalid", errors: [{ path, expected, received: `'${received.slice(0, 100)}'` }] });
 }
 
 const query: ParameterMap = {

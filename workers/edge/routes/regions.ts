@@ -30,7 +30,7 @@ import { baseFor, servedPointer } from "../ladder/version.ts";
 import { inTime } from "../metrics/in-time.ts";
 import { lookAtRegistry } from "../metrics/look.ts";
 import { regionStateOf, reportedState } from "../metrics/region-state.ts";
-import { wholeQuery } from "../whole-query.ts";
+import { choiceQuery, wholeQuery } from "../query.ts";
 
 /** The query of a list of regions, which comes page by page. */
 const pageQuery = {
@@ -72,7 +72,7 @@ async function listRegions(call: Call): Promise<Response> {
 function lookAtPage(call: Call): Promise<RegistryLook> {
   const limit = Math.max(1, wholeQuery(call, "limit", regionPageMax, regionPageMax));
   const list =
-    call.query("by") === "need"
+    choiceQuery(call, "by", ["name", "need"]) === "need"
       ? { by: "need" as const, limit }
       : { by: "name" as const, after: call.query("after") ?? "", limit };
   return lookAtRegistry(call.env, modelOf(call), { only: limitedRegions(call), list });

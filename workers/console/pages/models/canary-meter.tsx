@@ -4,11 +4,6 @@ import { labelsNeeded } from "./labels-needed.ts";
 
 const [width, height] = [420, 64];
 
-/** Writes a minus sign, as wide as a plus, for the hyphen of a negative number. */
-function minus(text: string): string {
-  return text.replace("-", "−");
-}
-
 /** How far a canary is from its verdict: the bounds of its error's difference, against zero and the margin. */
 export function CanaryMeter({ watch }: { watch: CanaryState }) {
   const { verdict, plan } = watch;
@@ -17,7 +12,7 @@ export function CanaryMeter({ watch }: { watch: CanaryState }) {
   const reach = Math.max(plan.margin * 2, Math.min(1, Math.max(-lower, upper)));
   const x = (value: number) => 10 + ((Math.max(-reach, Math.min(reach, value)) + reach) / (2 * reach)) * (width - 20);
   const needed = labelsNeeded(watch);
-  const text = `The difference is between ${minus(percent(lower))} and ${percent(upper)}. The canary is promoted once the upper bound is below ${percent(plan.margin)}, and rolled back once the lower bound is above 0`;
+  const text = `The difference is between ${percent(lower)} and ${percent(upper)}. The canary is promoted once the upper bound is below ${percent(plan.margin)}, and rolled back once the lower bound is above 0`;
   return (
     <figure class="chart meter">
       <figcaption>Error of the canary minus that of the stable version</figcaption>
@@ -28,7 +23,7 @@ export function CanaryMeter({ watch }: { watch: CanaryState }) {
         {mean !== null && <circle cx={x(mean)} cy="25" r="5" />}
         <line class="zero" x1={x(0)} x2={x(0)} y1="12" y2="38" />
         <text x={x(-reach)} y="54">
-          {minus(percent(-reach))}
+          {percent(-reach)}
         </text>
         <text x={x(0)} y="54" text-anchor="middle">
           0

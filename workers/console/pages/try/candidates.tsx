@@ -2,12 +2,12 @@ import { count } from "#core/format.ts";
 
 interface Props {
   labels: string[];
-  /** The labels that an answer may be; none stands for all. */
+  /** The allowed labels; none stands for all. */
   chosen: string[];
   onChoose: (chosen: string[]) => void;
 }
 
-/** A checkbox for each label: which ones an answer may be. */
+/** A checkbox for each label, which allows it as an answer. */
 export function Candidates({ labels, chosen, onChoose }: Props) {
   const toggle = (label: string) =>
     onChoose(labels.filter((one) => (one === label ? !chosen.includes(one) : chosen.includes(one))));
