@@ -83,7 +83,7 @@ import { SampleKeeper } from "./labels/sample-keeper.ts";
 import { samplesSince, scoresAboveOf } from "./labels/sample-pages.ts";
 import { SecondAnswers } from "./labels/second-answers.ts";
 import { Splitting } from "./labels/splitting.ts";
-import { findSuspects } from "./labels/suspects.ts";
+import { Suspecting } from "./labels/suspects.ts";
 import { migrations } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
 import { Reporting } from "./reporting.ts";
@@ -124,8 +124,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly region: string;
   private readonly jobs: Jobs;
   private readonly mutex = new Mutex();
-  /** Looks for suspects that run, by version. Callers at the same time share one: each keeps retrains waiting. */
-  private readonly suspectLooks = new Map<number, Promise<Suspects>>();
   private readonly memory = new Memory();
   private readonly manifests: Manifests;
   private readonly questions: Questions;
@@ -154,6 +152,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly influence: Influence;
   private readonly checks: Checks;
   private readonly labelChecks: LabelChecks;
+  private readonly suspecting: Suspecting;
   private readonly labelling: Labelling;
   private readonly forgetting: Forgetting;
   private readonly forgettingOwner: ForgettingOwner;
@@ -339,6 +338,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.influence = influence;
     this.checks = checks;
     this.labelChecks = labelChecks;
+    this.suspecting = new Suspecting(sql, mutex);
     this.labelling = new Labelling({
       ...{ splitting, manifests, questions, samples, checks, archive, influence, sampleKeeper, settlement },
       ...{ rule, groups, worth, canary, counts, jobs, log, transaction },
@@ -589,20 +589,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   }
 
   async suspects(base: number, limit: number): Promise<Suspects> {
-    const looking =
-      this.suspectLooks.get(base) ?? this.lookForSuspects(base).finally(() => this.suspectLooks.delete(base));
-    this.suspectLooks.set(base, looking);
-    const found = await looking;
-    return { ...found, suspects: found.suspects.slice(0, limit) };
+    return this.suspecting.find(await this.manifests.get(base), limit);
   }
 
   reviewSuspects(ids: readonly string[]): Promise<Result<SentSuspects, SuspectRefusal>> {
     return this.labelChecks.send(ids);
-  }
-
-  private async lookForSuspects(base: number): Promise<Suspects> {
-    const manifest = await this.manifests.get(base);
-    return this.mutex.run(() => findSuspects(this.ctx.storage.sql, manifest));
   }
 
   counts(): RegionActivity {

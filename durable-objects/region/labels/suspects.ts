@@ -3,6 +3,7 @@ import type { ClassifyManifest, LabelSource, Suspect, Suspects } from "#core/con
 import { findLabelErrors } from "#core/head/label-errors.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { suspectsLeast, suspectsLookMax, suspectsMax } from "#core/suspect-limits.ts";
+import type { Mutex } from "../mutex.ts";
 import type { CheckState } from "../tables/checks.ts";
 
 interface Row extends Record<string, SqlStorageValue> {
@@ -17,11 +18,34 @@ interface Row extends Record<string, SqlStorageValue> {
   vector: ArrayBuffer;
 }
 
+/** Finds samples whose label may be wrong. */
+export class Suspecting {
+  private readonly sql: SqlStorage;
+  private readonly mutex: Mutex;
+  /** Looks in progress, by version. Callers at the same time share one: each keeps retrains waiting. */
+  private readonly looks = new Map<number, Promise<Suspects>>();
+
+  constructor(sql: SqlStorage, mutex: Mutex) {
+    this.sql = sql;
+    this.mutex = mutex;
+  }
+
+  /** Lists the most suspicious samples. */
+  async find(manifest: ClassifyManifest, limit: number): Promise<Suspects> {
+    const { version } = manifest;
+    const look = () => this.mutex.run(() => findSuspects(this.sql, manifest)).finally(() => this.looks.delete(version));
+    const looking = this.looks.get(version) ?? look();
+    this.looks.set(version, looking);
+    const found = await looking;
+    return { ...found, suspects: found.suspects.slice(0, limit) };
+  }
+}
+
 /**
  * Finds samples whose label may be wrong, among the newest: a head that has not learned from them confidently says another one.
  * It is fitted here, serves nobody, and judges nothing. Pauses often, so that questions go on being answered.
  */
-export async function findSuspects(sql: SqlStorage, { labels, policy, thin }: ClassifyManifest): Promise<Suspects> {
+async function findSuspects(sql: SqlStorage, { labels, policy, thin }: ClassifyManifest): Promise<Suspects> {
   const { sha256, embedding } = thin.backbone;
   // The version may not have a label that an earlier one had.
   const known = samplesOf(sql, sha256, suspectsLookMax).filter(({ label }) => labels.includes(label));
